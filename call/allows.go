@@ -1,0 +1,91 @@
+package call
+
+import "fmt"
+
+// NotAllowed says why an action is impossible now. Code is stable, for programs; Message is for people.
+type NotAllowed struct {
+	Code    string
+	Message string
+}
+
+func (e *NotAllowed) Error() string { return e.Message }
+
+// Codes of [NotAllowed].
+const (
+	CodeCallEnded    = "call_ended"     // the call is over, or being ended
+	CodeUnknownLeg   = "unknown_leg"    // the call has no such leg
+	CodeLegNotJoined = "leg_not_joined" // the leg is not in the conference
+	CodeLegLeaving   = "leg_leaving"    // the leg is being taken out
+	CodeCustomerLeg  = "customer_leg"   // the customer cannot be made to leave; end the call
+	CodeNotWrapping  = "not_wrapping"   // there is no wrap-up to complete
+)
+
+// Allows says whether an action is possible now: nil, or a [*NotAllowed] that says why not. An action that is known already is allowed, and
+// has the outcome that it had. What is not an action is always allowed.
+func (s *State) Allows(e Event) error {
+	switch e := e.(type) {
+	case HoldRequested:
+		return s.allowsLeg(e.Request, e.Leg)
+	case UnholdRequested:
+		return s.allowsLeg(e.Request, e.Leg)
+	case MuteRequested:
+		return s.allowsLeg(e.Request, e.Leg)
+	case UnmuteRequested:
+		return s.allowsLeg(e.Request, e.Leg)
+	case LeaveRequested:
+		if err := s.allowsLeg(e.Request, e.Leg); err != nil || s.known(e.Request) {
+			return err
+		}
+		if s.Leg(e.Leg).Role == RoleCustomer {
+			return &NotAllowed{CodeCustomerLeg, "the customer's leg cannot be made to leave; end the call instead"}
+		}
+		return nil
+	case EndRequested:
+		if s.known(e.Request) || s.Customer() != nil && !s.talkOver() {
+			return nil
+		}
+		return s.ended()
+	case WrapupCompleteRequested:
+		if s.known(e.Request) || s.Status() == StatusWrapping && s.met() {
+			return nil
+		}
+		if s.Over() {
+			return s.ended()
+		}
+		return &NotAllowed{CodeNotWrapping, fmt.Sprintf("the call is %s; there is no wrap-up to complete", s.Status())}
+	default:
+		return nil
+	}
+}
+
+// allowsLeg: a leg takes actions while it is in the conference and the call is not about to end.
+func (s *State) allowsLeg(r Request, sid SID) error {
+	if s.known(r) {
+		return nil
+	}
+	leg := s.Leg(sid)
+	switch {
+	case leg == nil:
+		return &NotAllowed{CodeUnknownLeg, fmt.Sprintf("the call has no leg %s", sid)}
+	case s.WantEnd || s.talkOver() || s.Over():
+		return s.ended()
+	case leg.State != LegJoined:
+		return &NotAllowed{CodeLegNotJoined, fmt.Sprintf("the leg %s is %s, not in the conference", sid, leg.State)}
+	case leg.WantGone:
+		return &NotAllowed{CodeLegLeaving, fmt.Sprintf("the leg %s is leaving", sid)}
+	default:
+		return nil
+	}
+}
+
+func (s *State) known(r Request) bool {
+	_, known := s.Action(r.Action)
+	return known
+}
+
+func (s *State) ended() error {
+	if s.Over() {
+		return &NotAllowed{CodeCallEnded, "the call has ended"}
+	}
+	return &NotAllowed{CodeCallEnded, "the call is ending"}
+}

@@ -1,0 +1,157 @@
+package call
+
+import "time"
+
+// Apply lets an event take effect. now is when it happened, as far as is known: when the webhook was received, or the present.
+// It never fails: what is stale, repeated or not allowed changes nothing.
+func (s *State) Apply(now time.Time, e Event) {
+	if fromTwilio(e) && now.After(s.HeardAt) {
+		s.HeardAt = now
+	}
+	switch e := e.(type) {
+	case CallReceived:
+		s.received(now, e.Call, e.From, e.To, e.Direction)
+	case CallStatusChanged:
+		s.callStatus(now, e)
+	case EnqueueEnded:
+		// How the wait ended is told by the task and the conference; the call itself lives on.
+	case ConferenceStarted:
+		s.conferenceStarted(e)
+	case ConferenceEnded:
+		s.conferenceEnded(now, e)
+	case ParticipantJoined:
+		s.joined(now, e.Participant)
+	case ParticipantLeft:
+		s.left(now, e)
+	case ParticipantHeld:
+		s.flags(e.Participant)
+	case ParticipantUnheld:
+		s.flags(e.Participant)
+	case ParticipantMuted:
+		s.flags(e.Participant)
+	case ParticipantUnmuted:
+		s.flags(e.Participant)
+	case ParticipantModified:
+		s.flags(e.Participant)
+	case TaskCreated:
+		s.taskCreated(now, e)
+	case TaskQueueEntered:
+		s.taskQueueEntered(e)
+	case TaskCanceled:
+		s.taskIs(e.Task, "canceled")
+	case TaskWrapup:
+		s.taskIs(e.Task, "wrapping")
+	case TaskCompleted:
+		s.taskIs(e.Task, "completed")
+	case TaskDeleted:
+		s.taskIs(e.Task, statusGone)
+	case AssignmentRequested:
+		s.assigned(now, e.Assignment)
+	case ReservationCreated:
+		s.offered(now, e.Assignment, ReservationIsPending)
+	case ReservationAccepted:
+		s.accepted(now, e)
+	case ReservationRejected:
+		s.offered(now, e.Assignment, ReservationIsRejected)
+	case ReservationTimedOut:
+		s.offered(now, e.Assignment, ReservationIsTimedOut)
+	case ReservationCanceled:
+		s.offerFailed(now, e.Assignment, e.TaskStatus)
+	case ReservationFailed:
+		s.offerFailed(now, e.Assignment, e.TaskStatus)
+	case ReservationRescinded:
+		s.offered(now, e.Assignment, ReservationIsRescinded)
+	case ReservationWrapup:
+		s.offered(now, e.Assignment, ReservationIsWrapping)
+	case ReservationCompleted:
+		s.offered(now, e.Assignment, ReservationIsCompleted)
+	case HoldRequested:
+		s.request(e, e.Request, e.Leg)
+	case UnholdRequested:
+		s.request(e, e.Request, e.Leg)
+	case MuteRequested:
+		s.request(e, e.Request, e.Leg)
+	case UnmuteRequested:
+		s.request(e, e.Request, e.Leg)
+	case LeaveRequested:
+		s.request(e, e.Request, e.Leg)
+	case EndRequested:
+		s.request(e, e.Request, "")
+	case WrapupCompleteRequested:
+		s.request(e, e.Request, "")
+	case CommandSucceeded:
+		s.commandSucceeded(now, e.Command)
+	case CommandFailed:
+		s.commandFailed(now, e.Command, e.Failure)
+	case CallReadBack:
+		s.readBack(now, e)
+	case ReadBackDue:
+		s.WantLook = true
+	case ClockTicked:
+		s.tick(now)
+	}
+	s.settle(now)
+}
+
+// fromTwilio says whether an event is Twilio's own word.
+func fromTwilio(e Event) bool {
+	switch e.(type) {
+	case HoldRequested, UnholdRequested, MuteRequested, UnmuteRequested, LeaveRequested, EndRequested, WrapupCompleteRequested,
+		CommandSucceeded, CommandFailed, ReadBackDue, ClockTicked:
+		return false
+	default:
+		return true
+	}
+}
+
+// settle draws the conclusions that follow from what is wanted and observed by now, however it came to be known.
+func (s *State) settle(now time.Time) {
+	if s.Over() {
+		return
+	}
+	s.settleReservations()
+	s.settleCompany(now)
+	s.settleEnd(now)
+	s.settleFlights()
+	s.settleActions()
+	s.settleSilence(now)
+	s.Outcome = s.outcome()
+	if s.nothingRemains() {
+		s.EndedAt = now
+		s.Deadlines, s.WantLook = nil, false
+		for i := range s.Actions {
+			if a := &s.Actions[i]; a.Status == ActionOpen {
+				a.Status, a.Detail = ActionFailed, "the call ended first"
+			}
+		}
+	}
+}
+
+// received notes who calls whom.
+func (s *State) received(now time.Time, leg SID, from, to, direction string) {
+	if s.ReceivedAt.IsZero() {
+		s.ReceivedAt = now
+	}
+	if s.From == "" {
+		s.From, s.To, s.Direction = from, to, direction
+	}
+	c := s.customer(now, leg)
+	if c.Address == "" {
+		c.Address = from
+	}
+}
+
+// Who may end a call besides the roles of those who ask for it by the API.
+const (
+	endedByCustomer   = "customer"
+	endedByAgent      = "agent"
+	endedByTaskRouter = "taskrouter" // canceled the task under a waiting caller
+	endedBySystem     = "system"     // we did, for want of a way on
+)
+
+// end wants the call ended for everybody; the first to want it is remembered.
+func (s *State) end(by string) {
+	if !s.WantEnd {
+		s.WantEnd, s.EndedBy = true, by
+	}
+}

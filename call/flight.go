@@ -1,0 +1,237 @@
+package call
+
+import (
+	"slices"
+	"time"
+)
+
+// Flight is a command on its way. It lands when its effect is observed, or when it is known to have come to nothing.
+type Flight struct {
+	Number   int    `json:"number"`
+	Subject  string `json:"subject"`  // the leg, "task", "conference", …: one flight for each
+	Kind     string `json:"kind"`     // the command's
+	Target   bool   `json:"target"`   // the value asked for, of commands that set one
+	Accepted bool   `json:"accepted"` // Twilio took it; its effect is not observed yet
+	Sequence int    `json:"sequence"` // the conference's, when it started
+}
+
+// Try counts how often a command came to nothing or was never confirmed.
+type Try struct {
+	Subject string `json:"subject"`
+	Kind    string `json:"kind"`
+	Count   int    `json:"count"`
+}
+
+// maxTries is how often the same difference is ordered away before the call gives it up.
+const maxTries = 3
+
+// Subjects of flights that are not legs.
+const (
+	subjectConference = "conference"
+	subjectTask       = "task"
+	subjectReadBack   = "read-back"
+)
+
+// flightOf says what a command is about, and which value it sets.
+func flightOf(c Command) (subject string, target bool) {
+	switch c := c.(type) {
+	case HoldParticipant:
+		return string(c.Leg), c.Hold
+	case MuteParticipant:
+		return string(c.Leg), c.Muted
+	case FlagParticipant:
+		return string(c.Leg), c.EndConferenceOnExit
+	case RemoveParticipant:
+		return string(c.Leg), false
+	case HangUpCall:
+		return string(c.Leg), false
+	case EndConference:
+		return subjectConference, false
+	case CompleteTask, CancelTask:
+		return subjectTask, false
+	case RejectReservation:
+		return string(c.Reservation), false
+	case SetAvailability:
+		return string(c.Agent), false
+	case ReadBack:
+		return subjectReadBack, false
+	default:
+		return "", false
+	}
+}
+
+// Begin notes that a command is on its way, and numbers it; its result must name that number.
+func (s *State) Begin(_ time.Time, c Command) Order {
+	s.Numbered++
+	subject, target := flightOf(c)
+	if subject == subjectReadBack {
+		s.WantLook = false
+	}
+	s.Flights = append(s.Flights, Flight{
+		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, Sequence: s.Conference.Sequence,
+	})
+	return Order{Number: s.Numbered, Command: c}
+}
+
+func (s *State) flying(subject string) bool {
+	return slices.ContainsFunc(s.Flights, func(f Flight) bool { return f.Subject == subject })
+}
+
+// contrary says whether a command that sets the other value is on its way to a leg.
+func (s *State) contrary(leg SID, kind string, target bool) bool {
+	return slices.ContainsFunc(s.Flights, func(f Flight) bool {
+		return f.Subject == string(leg) && f.Kind == kind && f.Target != target
+	})
+}
+
+func (s *State) flight(number int) *Flight {
+	for i := range s.Flights {
+		if s.Flights[i].Number == number {
+			return &s.Flights[i]
+		}
+	}
+	return nil
+}
+
+// commandSucceeded: Twilio took a command. Its effect must be seen within the time for that.
+func (s *State) commandSucceeded(now time.Time, number int) {
+	f := s.flight(number)
+	if f == nil || f.Accepted {
+		return
+	}
+	f.Accepted = true
+	if f.Kind == "SetAvailability" {
+		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
+	}
+	if !s.reached(*f) {
+		s.setDeadline(DeadlineConfirm, f.Subject, now.Add(s.Settings.ConfirmWithin))
+	}
+}
+
+// commandFailed: a command came to nothing. What is gone is read back; what is refused may be tried again a few times.
+func (s *State) commandFailed(now time.Time, number int, failure Failure) {
+	f := s.flight(number)
+	if f == nil {
+		return
+	}
+	failed := *f
+	s.drop(number)
+	if failed.Kind == "ReadBack" {
+		s.settleLater(now)
+		return
+	}
+	if s.reached(failed) {
+		return
+	}
+	s.WantLook = true
+	if failure.Kind == FailureRefused {
+		s.forgetTries(failed.Subject)
+		s.Tries = append(s.Tries, Try{Subject: failed.Subject, Kind: failed.Kind, Count: maxTries - 1}) // asking again would not help
+	}
+	s.tried(now, failed, failure.Message)
+}
+
+// settleFlights lets those land whose effect is observed.
+func (s *State) settleFlights() {
+	for _, f := range slices.Clone(s.Flights) {
+		if f.Accepted && s.reached(f) {
+			s.drop(f.Number)
+			s.forgetTries(f.Subject)
+		}
+	}
+}
+
+// drop ends a flight, however it went.
+func (s *State) drop(number int) {
+	s.Flights = slices.DeleteFunc(s.Flights, func(f Flight) bool {
+		if f.Number == number {
+			s.clearDeadline(DeadlineConfirm, f.Subject)
+		}
+		return f.Number == number
+	})
+}
+
+// reached says whether what a flight asked for is so.
+func (s *State) reached(f Flight) bool {
+	leg := s.Leg(SID(f.Subject))
+	if leg != nil && leg.State == LegLeft && f.Kind != "HangUpCall" {
+		return true // whatever it was for is past
+	}
+	switch f.Kind {
+	case "HoldParticipant":
+		return leg != nil && leg.Hold == f.Target
+	case "MuteParticipant":
+		return leg != nil && leg.Muted == f.Target
+	case "FlagParticipant":
+		return leg != nil && leg.EndConferenceOnExit == f.Target
+	case "HangUpCall":
+		return s.customerGone()
+	case "EndConference":
+		return !s.Conference.live()
+	case "CompleteTask", "CancelTask":
+		return s.Task.closed()
+	case "RejectReservation":
+		r := s.findReservation(ReservationSID(f.Subject))
+		return r != nil && r.lapsed()
+	case "SetAvailability":
+		return f.Accepted
+	default:
+		return false
+	}
+}
+
+// tried counts a try that came to nothing. After the last one the call stops wanting it, and says so to whoever asked.
+func (s *State) tried(now time.Time, f Flight, why string) {
+	i := slices.IndexFunc(s.Tries, func(t Try) bool { return t.Subject == f.Subject && t.Kind == f.Kind })
+	if i < 0 {
+		s.Tries = append(s.Tries, Try{Subject: f.Subject, Kind: f.Kind})
+		i = len(s.Tries) - 1
+	}
+	s.Tries[i].Count++
+	if s.Tries[i].Count < maxTries {
+		return
+	}
+	leg := s.Leg(SID(f.Subject))
+	switch f.Kind {
+	case "HoldParticipant":
+		leg.WantHold = leg.Hold
+		s.failActions(leg.Call, why, "HoldRequested", "UnholdRequested")
+	case "MuteParticipant":
+		leg.WantMuted = leg.Muted
+		s.failActions(leg.Call, why, "MuteRequested", "UnmuteRequested")
+	case "RemoveParticipant":
+		leg.WantGone = false
+		s.failActions(leg.Call, why, "LeaveRequested")
+	case "RejectReservation":
+		s.end(endedBySystem)
+	case "SetAvailability":
+		s.movedOff(f.Subject)
+	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":
+		// A call never gives up ending: after a while it is looked at, and tried again.
+		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")
+		s.settleLater(now)
+	}
+}
+
+// tries is how often a command came to nothing so far.
+func (s *State) tries(subject, kind string) int {
+	for _, t := range s.Tries {
+		if t.Subject == subject && t.Kind == kind {
+			return t.Count
+		}
+	}
+	return 0
+}
+
+func (s *State) forgetTries(subject string) {
+	s.Tries = slices.DeleteFunc(s.Tries, func(t Try) bool { return t.Subject == subject })
+}
+
+// movedOff: the agent who did not answer is off, or cannot be moved.
+func (s *State) movedOff(agent string) {
+	for i := range s.Reservations {
+		if string(s.Reservations[i].Agent) == agent {
+			s.Reservations[i].WantOff = false
+		}
+	}
+}

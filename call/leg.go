@@ -1,0 +1,221 @@
+package call
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Leg finds a leg by its Call SID; nil if there is none.
+func (s *State) Leg(sid SID) *Leg {
+	for i := range s.Legs {
+		if s.Legs[i].Call == sid {
+			return &s.Legs[i]
+		}
+	}
+	return nil
+}
+
+// Customer is the customer's leg; nil before anything is known of it.
+func (s *State) Customer() *Leg {
+	if len(s.Legs) == 0 {
+		return nil
+	}
+	return &s.Legs[0]
+}
+
+// customer is the customer's leg, made if need be. A call that came in is named for it.
+func (s *State) customer(now time.Time, sid SID) *Leg {
+	if len(s.Legs) == 0 {
+		if sid == "" {
+			sid = SID(s.ID)
+		}
+		s.Legs = append(s.Legs, Leg{Call: sid, Role: RoleCustomer, State: LegWaiting, EndConferenceOnExit: true})
+		if s.ReceivedAt.IsZero() {
+			s.ReceivedAt = now
+		}
+	}
+	return &s.Legs[0]
+}
+
+// participant is the leg that a conference event is about. A leg that nobody announced is an agent's: the conference instruction made
+// it, and only its joining tells its SID.
+func (s *State) participant(now time.Time, p Participant) *Leg {
+	c := s.customer(now, "")
+	if p.Call == c.Call {
+		return c
+	}
+	if leg := s.Leg(p.Call); leg != nil {
+		return leg
+	}
+	s.Legs = append(s.Legs, Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting})
+	return &s.Legs[len(s.Legs)-1]
+}
+
+// fresh says whether a conference event tells something new of a leg, and notes that it was told. Within one conference the sequence
+// numbers decide; an event of a conference that the leg has moved on from is old.
+func (s *State) fresh(leg *Leg, p Participant) bool {
+	if leg.Conference != "" && leg.Conference != p.Conference && s.Conference.SID != p.Conference {
+		return false
+	}
+	if leg.Conference == p.Conference && p.Sequence <= leg.Sequence {
+		return false
+	}
+	leg.Conference, leg.Sequence = p.Conference, p.Sequence
+	if p.Instruction != "" {
+		leg.Instruction = p.Instruction
+	}
+	return true
+}
+
+// joined: a leg is in the conference. Even a late word of it says that the leg once was.
+func (s *State) joined(now time.Time, p Participant) {
+	s.seen(p.Conference, p.Sequence)
+	leg := s.participant(now, p)
+	if leg.JoinedAt.IsZero() {
+		leg.JoinedAt = now
+	}
+	if !s.fresh(leg, p) {
+		return
+	}
+	if s.Conference.SID == p.Conference && s.Conference.Ended || leg.Role == RoleCustomer && terminal(s.CustomerStatus) {
+		leg.leave(now, "") // the word of it was overtaken
+		return
+	}
+	leg.State, leg.Reason, leg.LeftAt = LegJoined, "", time.Time{}
+	leg.setFlags(p)
+}
+
+// left: a leg is out of the conference.
+func (s *State) left(now time.Time, e ParticipantLeft) {
+	s.seen(e.Conference, e.Sequence)
+	leg := s.participant(now, e.Participant)
+	if leg.JoinedAt.IsZero() && e.Reason != reasonAddFailed {
+		leg.JoinedAt = now
+	}
+	if s.fresh(leg, e.Participant) {
+		leg.leave(now, e.Reason)
+	}
+}
+
+// flags: Twilio says how a leg is held, muted and flagged.
+func (s *State) flags(p Participant) {
+	s.seen(p.Conference, p.Sequence)
+	leg := s.Leg(p.Call)
+	if leg != nil && s.fresh(leg, p) {
+		leg.setFlags(p)
+	}
+}
+
+// Twilio's ReasonParticipantLeft, as far as it matters here.
+// https://www.twilio.com/docs/voice/api/conference-resource (status callback events)
+const (
+	reasonHungUp    = "participant_hung_up"
+	reasonMoved     = "participant_updated_via_api"
+	reasonAddFailed = "participant_add_failed"
+)
+
+func (l *Leg) leave(now time.Time, reason string) {
+	if l.State != LegLeft {
+		l.State, l.LeftAt = LegLeft, now
+	}
+	l.Hold, l.Muted = false, false
+	if l.Reason == "" {
+		l.Reason = reason
+	}
+}
+
+func (l *Leg) setFlags(p Participant) {
+	l.Hold, l.Muted, l.EndConferenceOnExit = p.Hold, p.Muted, p.EndConferenceOnExit
+}
+
+// soft says whether the leg's phone is a browser's or an app's, which can die without a word.
+func (l *Leg) soft() bool { return strings.HasPrefix(l.Address, "client:") }
+
+// callStatus: Twilio says how one leg's call is. Only the customer's decides anything: an agent's leg may have no such callbacks.
+func (s *State) callStatus(now time.Time, e CallStatusChanged) {
+	c := s.customer(now, "")
+	if e.Call != c.Call || terminal(s.CustomerStatus) {
+		return
+	}
+	s.CustomerStatus = e.Status
+	if terminal(e.Status) {
+		c.leave(now, reasonHungUp)
+	}
+}
+
+// terminal says whether a CallStatus is a last one.
+func terminal(status string) bool {
+	return slices.Contains([]string{"completed", "busy", "failed", "no-answer", "canceled", statusGone}, status)
+}
+
+// customerGone says whether the customer's call is over, or has been taken out of our hands.
+func (s *State) customerGone() bool {
+	c := s.Customer()
+	if c == nil {
+		return false
+	}
+	return terminal(s.CustomerStatus) || s.Moved || c.State == LegLeft && c.Reason == reasonHungUp
+}
+
+// company says whether anybody but the customer is in the conference.
+func (s *State) company() bool {
+	return slices.ContainsFunc(s.Legs, func(l Leg) bool { return l.Role != RoleCustomer && l.State == LegJoined })
+}
+
+// everybodyLeft says whether no leg is in the conference, and the conference is over.
+func (s *State) everybodyLeft() bool {
+	return s.everybodyOut() && !s.Conference.live()
+}
+
+// met says whether customer and agent were ever together.
+func (s *State) met() bool {
+	c := s.Customer()
+	return c != nil && !c.JoinedAt.IsZero() &&
+		slices.ContainsFunc(s.Legs, func(l Leg) bool { return l.Role == RoleAgent && !l.JoinedAt.IsZero() })
+}
+
+// settleCompany sees to a customer whom the last agent has left. An agent who hung up a telephone, or left by our API, ended the call.
+// A browser may have died: if the customer does not go as well within the grace, it has.
+func (s *State) settleCompany(now time.Time) {
+	if s.met() && s.AnsweredAt.IsZero() {
+		s.AnsweredAt = now
+	}
+	c := s.Customer()
+	alone := c != nil && c.State == LegJoined && !s.customerGone() && s.met() && !s.company() && s.Conference.live()
+	if !alone || s.WantEnd {
+		s.Deadlines = slices.DeleteFunc(s.Deadlines, func(d Deadline) bool { return d.Kind == DeadlineVanish && (c == nil || d.Subject != string(c.Call)) })
+		return
+	}
+	last := s.lastAgent()
+	if last.WantGone || last.Reason == reasonHungUp && !last.soft() {
+		s.end(endedByAgent)
+		return
+	}
+	s.setDeadline(DeadlineVanish, string(last.Call), now.Add(s.Settings.VanishGrace))
+}
+
+// lastAgent is the agent's leg that left last.
+func (s *State) lastAgent() *Leg {
+	var last *Leg
+	for i := range s.Legs {
+		l := &s.Legs[i]
+		if l.Role == RoleAgent && !l.JoinedAt.IsZero() && (last == nil || l.LeftAt.After(last.LeftAt)) {
+			last = l
+		}
+	}
+	return last
+}
+
+// vanished: the grace for a leg is over. An agent's leg that vanished leaves nobody with the customer: the call ends in order. A
+// customer's leg that somebody else took elsewhere did not come back: it is not ours any more.
+func (s *State) vanished(sid SID) {
+	leg := s.Leg(sid)
+	switch {
+	case leg == nil || leg.State != LegLeft:
+	case leg.Role == RoleCustomer:
+		s.Moved = true
+	default:
+		s.end(endedBySystem)
+	}
+}

@@ -1,0 +1,108 @@
+package call
+
+import "slices"
+
+// Plan is the difference between what is wanted and what is observed, as commands, without what is on its way already: at most one command
+// is in flight for each leg, for the task and for the conference. It changes nothing; tell [State.Begin] of each command that is started.
+func (s *State) Plan() []Command {
+	if s.Over() {
+		return nil
+	}
+	var plan []Command
+	add := func(c Command) {
+		subject, _ := flightOf(c)
+		tries := s.tries(subject, Kind(c))
+		looking := s.WantLook || s.flying(subjectReadBack) // after a try that came to nothing we look before we try again
+		if !s.flying(subject) && tries < maxTries && (tries == 0 || !looking) {
+			plan = append(plan, c)
+		}
+	}
+	s.planEnd(add)
+	for i := range s.Legs {
+		s.planLeg(&s.Legs[i], add)
+	}
+	s.planTask(add)
+	for i := range s.Reservations {
+		s.planReservation(&s.Reservations[i], add)
+	}
+	if s.WantLook {
+		add(s.look())
+	}
+	return plan
+}
+
+// planEnd ends what is to end: the conference if there is one, and the customer's own call if that is what keeps him.
+func (s *State) planEnd(add func(Command)) {
+	if !s.WantEnd && !s.Close {
+		return
+	}
+	if s.Conference.live() && (s.WantEnd || s.talkOver()) {
+		add(EndConference{Conference: s.Conference.SID})
+	}
+	c := s.Customer()
+	inRoom := c != nil && c.State == LegJoined && s.Conference.live()
+	// Ending the conference ends the customer's call as a rule; only a look tells whether it did not.
+	if c != nil && !s.customerGone() && !inRoom && (c.State == LegWaiting || s.Close) {
+		add(HangUpCall{Leg: c.Call})
+	}
+}
+
+// planLeg brings one leg in the conference to where it is wanted. What changes the leg most goes first, for the rest may be moot then.
+func (s *State) planLeg(l *Leg, add func(Command)) {
+	if l.State != LegJoined || !s.Conference.live() || l.Conference != s.Conference.SID || s.WantEnd {
+		return
+	}
+	conference := s.Conference.SID
+	switch flag := l.Role == RoleCustomer; {
+	case l.WantGone:
+		add(RemoveParticipant{Conference: conference, Leg: l.Call})
+	case l.Hold != l.WantHold:
+		add(HoldParticipant{Conference: conference, Leg: l.Call, Hold: l.WantHold})
+	case l.Muted != l.WantMuted:
+		add(MuteParticipant{Conference: conference, Leg: l.Call, Muted: l.WantMuted})
+	case l.EndConferenceOnExit != flag && !l.Hold: // Twilio does not take it from a leg on hold
+		add(FlagParticipant{Conference: conference, Leg: l.Call, EndConferenceOnExit: flag})
+	}
+}
+
+// planTask closes the task: completed when the agent's work is done, canceled when nobody was ever assigned.
+func (s *State) planTask(add func(Command)) {
+	t := &s.Task
+	switch {
+	case t.SID == "" || t.closed() || !s.talkOver():
+	case s.met() && t.WantCompleted:
+		add(CompleteTask{Task: t.SID, Reason: "completed"})
+	case !s.met() && s.Close && (t.Wrapping || s.assignedEver()):
+		add(CompleteTask{Task: t.SID, Reason: string(s.outcome())})
+	case !s.met() && s.Close:
+		add(CancelTask{Task: t.SID, Reason: string(s.outcome())})
+	}
+}
+
+// assignedEver says whether an agent had accepted the task: such a task can be completed, but not canceled.
+func (s *State) assignedEver() bool {
+	return slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.taken() })
+}
+
+func (s *State) planReservation(r *Reservation, add func(Command)) {
+	if r.WantOff {
+		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
+	}
+	if r.WantRejected && !r.lapsed() && !s.talkOver() {
+		add(RejectReservation{Task: r.Task, Reservation: r.Reservation})
+	}
+}
+
+// look asks for everything that the call owns.
+func (s *State) look() ReadBack {
+	l := ReadBack{Task: s.Task.SID, Conference: s.Conference.SID}
+	if c := s.Customer(); c != nil {
+		l.Customer = c.Call
+	}
+	for i := range s.Reservations {
+		if r := &s.Reservations[i]; !r.lapsed() {
+			l.Reservation = r.Reservation
+		}
+	}
+	return l
+}

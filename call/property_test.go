@@ -1,0 +1,194 @@
+package call_test
+
+import (
+	"container/heap"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"holdfast/call"
+)
+
+// drive runs one call in a world until it is over, and checks at each step what must always hold.
+func drive(t *rapid.T, w *world) call.State {
+	settings := call.DefaultSettings()
+	settings.NotAnswering = "WAmissed"
+	s := call.New(call.ID(customer), settings)
+	var pending bool
+	step := func(e call.Event) {
+		if !s.Over() {
+			s.Apply(w.now, e)
+		}
+		for _, c := range s.Plan() {
+			require.False(t, s.Over(), "an ended call gives no command")
+			o := s.Begin(w.now, c)
+			var answer call.Event
+			w.after(w.wait("request", time.Second), func() {
+				lost := w.percent("fails") < w.fail
+				if !lost || w.percent("took effect") < 50 {
+					answer = w.do(o)
+				}
+				if lost {
+					answer = call.CommandFailed{Command: o.Number, Failure: call.Failure{Kind: call.FailureUnavailable, Message: "timed out"}}
+				}
+				w.after(w.wait("answer", time.Second), func() { w.tell(answer) })
+			})
+		}
+		subjects := map[string]bool{}
+		for _, f := range s.Flights {
+			require.False(t, subjects[f.Subject], "two commands in flight for %s", f.Subject)
+			subjects[f.Subject] = true
+		}
+	}
+	w.tell = func(e call.Event) { pending = true; step(e) }
+	w.now = start
+	w.begin()
+	limit := start.Add(6 * time.Hour)
+	for !s.Over() || w.queue.Len() > 0 {
+		next, ticking := s.NextDeadline()
+		ticking = ticking && !s.Over()
+		switch {
+		case w.queue.Len() > 0 && (!ticking || !next.Before(w.queue[0].at)):
+			it := heap.Pop(&w.queue).(item)
+			w.now = it.at
+			it.what()
+		case ticking:
+			if next.After(w.now) {
+				w.now = next
+			}
+			step(call.ClockTicked{})
+		default:
+			require.Fail(t, "the call waits for nothing", "%s", dump(s))
+		}
+		require.True(t, w.now.Before(limit), "the call does not end: %s", dump(s))
+	}
+	require.True(t, pending)
+	return s
+}
+
+func dump(s call.State) string {
+	b, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+func newWorld(t *rapid.T, drop, double, fail int, delay time.Duration) *world {
+	return &world{
+		t: t, drop: rapid.IntRange(0, drop).Draw(t, "drop%"), double: rapid.IntRange(0, double).Draw(t, "double%"),
+		fail: rapid.IntRange(0, fail).Draw(t, "fail%"), delay: time.Duration(rapid.Int64Range(0, int64(delay)).Draw(t, "longest delay")),
+	}
+}
+
+// whatever people do, and however events and requests travel, the call ends, and leaves nothing behind at Twilio.
+func TestEveryCallEndsAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, 60, 50, 40, 30*time.Second)
+		act(w)
+		s := drive(t, w)
+		require.Equal(t, "completed", w.customerStatus, "the customer's call is over")
+		require.Contains(t, []string{"", "completed"}, w.roomState, "no conference is left")
+		require.Contains(t, []string{"completed", "canceled"}, w.taskStatus, "the task is closed")
+		require.Equal(t, call.StatusEnded, s.Status())
+		for _, a := range s.Actions {
+			require.NotEqual(t, call.ActionOpen, a.Status, "every action has an outcome")
+		}
+	})
+}
+
+// act has people ask for things at drawn moments.
+func act(w *world) {
+	n := rapid.IntRange(0, 6).Draw(w.t, "actions")
+	w.now = start
+	for i := range n {
+		r := call.Request{Action: fmt.Sprintf("a%d", i), By: call.Actor{Role: "agent"}}
+		kind := rapid.IntRange(0, 6).Draw(w.t, "action")
+		w.after(w.wait("when", 5*time.Minute), func() {
+			leg := w.agent()
+			w.tell([]call.Event{
+				call.HoldRequested{Request: r, Leg: customer}, call.UnholdRequested{Request: r, Leg: customer},
+				call.MuteRequested{Request: r, Leg: leg}, call.UnmuteRequested{Request: r, Leg: leg},
+				call.LeaveRequested{Request: r, Leg: leg}, call.EndRequested{Request: r}, call.WrapupCompleteRequested{Request: r},
+			}[kind])
+		})
+	}
+}
+
+// observed is what Twilio said, without times and without what we want of it.
+func observed(s *call.State) string {
+	type leg struct {
+		State       call.LegState
+		Hold, Muted bool
+		Agent       call.AgentSID
+	}
+	legs := map[call.SID]leg{}
+	for _, l := range s.Legs {
+		legs[l.Call] = leg{l.State, l.Hold, l.Muted, l.Agent}
+	}
+	offers := map[call.ReservationSID]call.ReservationStatus{}
+	for _, r := range s.Reservations {
+		offers[r.Reservation] = r.Status
+	}
+	return fmt.Sprint(s.Status(), s.Outcome, legs, offers, s.Conference.SID, s.Conference.Ended,
+		s.Task.Wrapping, s.Task.Canceled, s.Task.Completed, s.CustomerStatus)
+}
+
+// The events of a whole call, as they happened, say the same in any order and however often they are told.
+func TestOrderAndRepetitionMakeNoDifference(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, 0, 0, 0, 0)
+		act(w)
+		var heard []call.Event
+		live := drive(t, recording(w, &heard))
+		require.True(t, live.Over())
+
+		history := slices.DeleteFunc(heard, func(e call.Event) bool {
+			_, closing := e.(call.TaskCompleted) // keep the call open until everything was told
+			return closing
+		})
+		want := replay(history)
+		shuffled := rapid.Permutation(append(slices.Clone(history), rapid.SliceOfN(rapid.SampledFrom(history), 0, 10).Draw(t, "repeated")...)).Draw(t, "order")
+		got := replay(shuffled)
+		require.Equal(t, observed(&want), observed(&got))
+	})
+}
+
+// recording notes what Twilio says.
+func recording(w *world, heard *[]call.Event) *world {
+	w.heard = heard
+	return w
+}
+
+// replay applies events alone: no commands, no people.
+func replay(events []call.Event) call.State {
+	s := call.New(call.ID(customer), call.DefaultSettings())
+	for i, e := range events {
+		s.Apply(start.Add(time.Duration(i)*time.Millisecond), e)
+	}
+	return s
+}
+
+// A state survives the journey as JSON, as it makes through the engine.
+func TestStateSurvivesEncoding(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, 20, 20, 20, 5*time.Second)
+		act(w)
+		s := drive(t, w)
+		b, err := json.Marshal(s)
+		require.NoError(t, err)
+		var again call.State
+		require.NoError(t, json.Unmarshal(b, &again))
+		b2, err := json.Marshal(again)
+		require.NoError(t, err)
+		require.JSONEq(t, string(b), string(b2))
+	})
+}

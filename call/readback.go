@@ -1,0 +1,109 @@
+package call
+
+import (
+	"slices"
+	"time"
+)
+
+// readBack applies what Twilio said of everything at once. It knows no sequence numbers: so what it says of flags and presence counts only if
+// no conference event came since it was asked for. What it says of ends counts always, for what ended stays so.
+func (s *State) readBack(now time.Time, e CallReadBack) {
+	f := s.flight(e.Command)
+	if f == nil {
+		return
+	}
+	asked := *f
+	s.drop(e.Command)
+
+	if c := s.Customer(); c != nil && terminal(e.Snapshot.CustomerStatus) && !terminal(s.CustomerStatus) {
+		s.CustomerStatus = e.Snapshot.CustomerStatus
+		c.leave(now, reasonHungUp)
+	}
+	if t := e.Snapshot.Task; t != nil {
+		s.taskIs(t.Task, t.Status)
+	}
+	if r := e.Snapshot.Reservation; r != nil {
+		s.readBackReservation(now, *r)
+	}
+	if c := e.Snapshot.Conference; c != nil {
+		s.readBackConference(now, *c, asked.Sequence)
+	}
+	s.unconfirmed(now, asked.Number)
+	switch {
+	case s.talkOver():
+		s.Close = true
+	case s.Task.Canceled && !s.met():
+		s.end(endedByTaskRouter)
+	}
+}
+
+func (s *State) readBackReservation(now time.Time, r ReservationSnapshot) {
+	known := s.findReservation(r.Reservation)
+	if known == nil {
+		return
+	}
+	status := ReservationStatus(r.Status)
+	if r.Status == statusGone {
+		status = ReservationIsCanceled
+	}
+	wasLapsed := known.lapsed()
+	s.offered(now, known.Assignment, status)
+	if known.lapsed() && !wasLapsed && status != ReservationIsRejected && status != ReservationIsRescinded {
+		s.setDeadline(DeadlineMissed, string(r.Reservation), now.Add(s.Settings.ConfirmWithin))
+	}
+}
+
+func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, sequence int) {
+	if c.Conference == "" {
+		if c.Status == statusGone && s.Conference.live() {
+			s.conferenceEnded(now, ConferenceEnded{Conference: s.Conference.SID})
+		}
+		return
+	}
+	s.seen(c.Conference, 0)
+	if s.Conference.SID != c.Conference {
+		return
+	}
+	if c.Status == "completed" || c.Status == statusGone {
+		s.conferenceEnded(now, ConferenceEnded{Conference: c.Conference})
+		return
+	}
+	if s.Conference.Sequence != sequence {
+		return
+	}
+	s.Conference.Started = s.Conference.Started || c.Status == "in-progress"
+	for _, p := range c.Participants {
+		leg := s.participant(now, p)
+		if leg.Role == RoleCustomer && terminal(s.CustomerStatus) {
+			continue
+		}
+		if leg.JoinedAt.IsZero() {
+			leg.JoinedAt = now
+		}
+		leg.State, leg.Conference, leg.Reason, leg.LeftAt = LegJoined, c.Conference, "", time.Time{}
+		leg.setFlags(p)
+	}
+	for i := range s.Legs {
+		l := &s.Legs[i]
+		listed := slices.ContainsFunc(c.Participants, func(p Participant) bool { return p.Call == l.Call })
+		if l.State == LegJoined && l.Conference == c.Conference && !listed {
+			l.leave(now, reasonNotListed)
+		}
+	}
+}
+
+// reasonNotListed is our own word for a leg that was in the conference and, read back, is not.
+const reasonNotListed = "not_listed"
+
+// unconfirmed ends the flights that Twilio had taken before the look: whatever they did is known now. What still differs was a try.
+func (s *State) unconfirmed(now time.Time, look int) {
+	for _, f := range slices.Clone(s.Flights) {
+		if !f.Accepted || f.Number > look {
+			continue
+		}
+		s.drop(f.Number)
+		if !s.reached(f) {
+			s.tried(now, f, "Twilio took the request, but it had no effect")
+		}
+	}
+}

@@ -1,0 +1,212 @@
+package call
+
+import "time"
+
+// rank orders what can be said of a reservation: the highest that was said counts, in whatever order it was said.
+func (r ReservationStatus) rank() int {
+	switch r {
+	case ReservationUnknown:
+		return 0
+	case ReservationIsPending:
+		return 1
+	case ReservationIsAccepted:
+		return 2
+	case ReservationIsWrapping:
+		return 3
+	case ReservationIsRejected, ReservationIsTimedOut, ReservationIsCanceled, ReservationIsRescinded:
+		return 4
+	case ReservationIsCompleted:
+		return 5
+	default:
+		return 0
+	}
+}
+
+// lapsed says whether the offer came to nothing.
+func (r *Reservation) lapsed() bool { return r.Status.rank() == 4 }
+
+// reservation finds an offer, or notes it.
+func (s *State) reservation(a Assignment) *Reservation {
+	for i := range s.Reservations {
+		r := &s.Reservations[i]
+		if r.Reservation == a.Reservation {
+			r.fill(a)
+			return r
+		}
+	}
+	s.Reservations = append(s.Reservations, Reservation{Assignment: a})
+	return &s.Reservations[len(s.Reservations)-1]
+}
+
+// fill learns what was not known of an assignment.
+func (r *Reservation) fill(a Assignment) {
+	if r.Agent == "" {
+		r.Agent = a.Agent
+	}
+	if r.AgentName == "" {
+		r.AgentName = a.AgentName
+	}
+	if r.Address == "" {
+		r.Address = a.Address
+	}
+	if r.Queue == "" {
+		r.Queue = a.Queue
+	}
+	if r.QueueName == "" {
+		r.QueueName = a.QueueName
+	}
+}
+
+// offered: TaskRouter says where an offer is.
+func (s *State) offered(now time.Time, a Assignment, status ReservationStatus) *Reservation {
+	s.customer(now, "")
+	s.noteTask(a.Task)
+	if s.Task.Queue == "" {
+		s.Task.Queue, s.Task.QueueName = a.Queue, a.QueueName
+	}
+	r := s.reservation(a)
+	if status.rank() > r.Status.rank() {
+		r.Status = status
+	}
+	if r.lapsed() {
+		s.clearDeadline(DeadlineConnect, string(r.Reservation))
+	}
+	return r
+}
+
+// assigned: we answered the assignment callback, and the agent's phone rings.
+func (s *State) assigned(now time.Time, a Assignment) {
+	r := s.offered(now, a, ReservationIsPending)
+	if !r.Instructed {
+		r.Instructed = true
+		if !r.lapsed() && !s.met() {
+			s.setDeadline(DeadlineConnect, string(a.Reservation), now.Add(s.Settings.ConnectWithin))
+		}
+	}
+}
+
+func (s *State) accepted(now time.Time, e ReservationAccepted) {
+	r := s.offered(now, e.Assignment, ReservationIsAccepted)
+	if e.AgentCall != "" {
+		r.AgentCall = e.AgentCall
+	}
+}
+
+// offerFailed: an offer was canceled or failed. Once an accept is under way, a phone that rings in vain ends so, but so does a caller
+// who hangs up; what became of the task tells the two apart, or else a little time does.
+func (s *State) offerFailed(now time.Time, a Assignment, taskStatus string) {
+	r := s.offered(now, a, ReservationIsCanceled)
+	switch {
+	case r.Status != ReservationIsCanceled || r.Missed:
+	case taskStatus == "pending" || taskStatus == "reserved":
+		s.missed(a.Reservation)
+	default:
+		s.setDeadline(DeadlineMissed, string(a.Reservation), now.Add(s.Settings.ConfirmWithin))
+	}
+}
+
+// missed: the caller is still there, so it was the agent who did not come. TaskRouter does not move him off by itself then.
+func (s *State) missed(sid ReservationSID) {
+	r := s.findReservation(sid)
+	if r == nil || r.Missed || !r.Instructed || s.customerGone() || s.Task.closed() || s.WantEnd || s.legOf(sid) != nil {
+		return
+	}
+	r.Missed = true
+	r.WantOff = s.Settings.NotAnswering != "" && r.Agent != ""
+}
+
+// connectOverdue: an assignment brought nobody together in time. The call is read back once; then the task is given back.
+func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
+	r := s.findReservation(sid)
+	switch {
+	case r == nil || r.lapsed() || s.met() || s.customerGone():
+	case !r.Looked:
+		r.Looked = true
+		s.WantLook = true
+		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
+	case r.Status == ReservationIsPending:
+		r.WantRejected = true
+	default:
+		s.end(endedBySystem) // accepted, and yet nobody is with the customer
+	}
+}
+
+// settleReservations ties agents' legs to the offers that made them.
+func (s *State) settleReservations() {
+	for i := range s.Legs {
+		leg := &s.Legs[i]
+		if leg.Role != RoleAgent {
+			continue
+		}
+		leg.Reservation = s.reservationOf(leg)
+		if r := s.findReservation(leg.Reservation); r != nil {
+			leg.Agent, leg.AgentName, leg.Address = r.Agent, r.AgentName, r.Address
+		}
+	}
+	if s.met() {
+		for i := range s.Reservations {
+			s.clearDeadline(DeadlineConnect, string(s.Reservations[i].Reservation))
+		}
+	}
+}
+
+// reservationOf finds the offer that made an agent's leg: by the task's attributes, by the conference's instruction, or else the newest offer
+// that has no leg yet.
+func (s *State) reservationOf(leg *Leg) ReservationSID {
+	for i := range s.Reservations {
+		if s.Reservations[i].AgentCall == leg.Call {
+			return s.Reservations[i].Reservation
+		}
+	}
+	if leg.Instruction != "" && s.findReservation(leg.Instruction) != nil {
+		if other := s.legOf(leg.Instruction); other == nil || other == leg {
+			return leg.Instruction
+		}
+	}
+	if leg.Reservation != "" {
+		return leg.Reservation
+	}
+	for i := len(s.Reservations) - 1; i >= 0; i-- {
+		r := &s.Reservations[i]
+		if (r.Instructed || r.taken()) && s.legOf(r.Reservation) == nil {
+			return r.Reservation
+		}
+	}
+	return ""
+}
+
+// taken says whether the agent had accepted.
+func (r *Reservation) taken() bool {
+	return r.Status == ReservationIsAccepted || r.Status == ReservationIsWrapping || r.Status == ReservationIsCompleted
+}
+
+func (s *State) legOf(sid ReservationSID) *Leg {
+	for i := range s.Legs {
+		if l := &s.Legs[i]; l.Role == RoleAgent && l.Reservation == sid && !l.JoinedAt.IsZero() {
+			return l
+		}
+	}
+	return nil
+}
+
+func (s *State) findReservation(sid ReservationSID) *Reservation {
+	for i := range s.Reservations {
+		if s.Reservations[i].Reservation == sid {
+			return &s.Reservations[i]
+		}
+	}
+	return nil
+}
+
+// Serving is the offer whose agent has the call, is being rung for it, or had it last; nil if it was never offered.
+func (s *State) Serving() *Reservation {
+	var best *Reservation
+	for i := range s.Reservations {
+		r := &s.Reservations[i]
+		switch {
+		case s.legOf(r.Reservation) != nil && r.Status != ReservationIsCanceled, !r.lapsed():
+			best = r
+		}
+	}
+	return best
+}

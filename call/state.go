@@ -1,0 +1,211 @@
+package call
+
+import "time"
+
+// Revision is the revision of the core's decisions. A call keeps the one that it was started with, so that a change of mind never
+// breaks a call that is under way.
+const Revision = 1
+
+// Settings are what a call was told when it began. They never change during its life.
+type Settings struct {
+	// Ring is how long an agent's phone rings; the conference instruction's timeout.
+	Ring time.Duration `json:"ring"`
+	// ConnectWithin is how long after the assignment a conference must have brought both together. It must exceed Ring.
+	ConnectWithin time.Duration `json:"connect_within"`
+	// ConfirmWithin is how long a command that Twilio took may stay unconfirmed before the call is read back.
+	ConfirmWithin time.Duration `json:"confirm_within"`
+	// VanishGrace is how long a customer's hang-up may come after the leaving of an agent with a "client:" address for the agent not
+	// to count as vanished.
+	VanishGrace time.Duration `json:"vanish_grace"`
+	// SettleWithin is how long Twilio has to close by itself what is left after the customer went, before we look and do it.
+	SettleWithin time.Duration `json:"settle_within"`
+	// WrapUpWithin is how long an agent may work after the call before the workflow completes his task.
+	WrapUpWithin time.Duration `json:"wrap_up_within"`
+	// LookAfter is how long Twilio may be silent about a live call before it is read back: webhooks can be lost.
+	LookAfter time.Duration `json:"look_after"`
+	// NotAnswering is where an agent goes whose phone rang in vain; "" leaves him where he is.
+	NotAnswering AvailabilitySID `json:"not_answering,omitempty"`
+}
+
+// DefaultSettings are for a real contact centre.
+func DefaultSettings() Settings {
+	return Settings{
+		Ring:          20 * time.Second,
+		ConnectWithin: 35 * time.Second,
+		ConfirmWithin: 2 * time.Second,
+		VanishGrace:   3 * time.Second,
+		SettleWithin:  5 * time.Second,
+		WrapUpWithin:  2 * time.Minute,
+		LookAfter:     10 * time.Minute,
+	}
+}
+
+// Status says where a call is. It is derived from what is observed, never stored.
+type Status string
+
+// Statuses.
+const (
+	StatusUnknown    Status = ""
+	StatusQueued     Status = "queued"     // waits for an agent
+	StatusReserved   Status = "reserved"   // an agent is reserved and not yet rung
+	StatusConnecting Status = "connecting" // an agent is rung, or waits in the conference for the customer
+	StatusTalking    Status = "talking"    // customer and agent are together
+	StatusHeld       Status = "held"       // together, and the customer is on hold
+	StatusWrapping   Status = "wrapping"   // the customer is gone, or nobody is with him any more; what remains is being closed
+	StatusEnded      Status = "ended"      // nothing remains
+)
+
+// Outcome says how a call went.
+type Outcome string
+
+// Outcomes.
+const (
+	OutcomeUnknown   Outcome = ""
+	OutcomeCompleted Outcome = "completed" // customer and agent met
+	OutcomeAbandoned Outcome = "abandoned" // the customer left before
+	OutcomeCanceled  Outcome = "canceled"  // somebody ended it before, or its task was canceled
+	OutcomeFailed    Outcome = "failed"    // customer and agent could not be brought together
+)
+
+// Role is a leg's side of the call.
+type Role string
+
+// Roles.
+const (
+	RoleCustomer Role = "customer"
+	RoleAgent    Role = "agent"
+)
+
+// LegState is where a leg is.
+type LegState string
+
+// Leg states.
+const (
+	LegUnknown LegState = ""
+	LegWaiting LegState = "waiting" // in the queue, or on its way into the conference
+	LegJoined  LegState = "joined"  // in the conference
+	LegLeft    LegState = "left"    // gone, for good
+)
+
+// Leg is one person's side of the call: what is wanted of it, and what Twilio said of it.
+type Leg struct {
+	Call        SID            `json:"call_sid"`
+	Role        Role           `json:"role"`
+	Address     string         `json:"address"`
+	Agent       AgentSID       `json:"agent_sid,omitempty"`
+	AgentName   string         `json:"agent_name,omitempty"`
+	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+
+	// Observed.
+	Conference          ConferenceSID  `json:"conference_sid,omitempty"` // where it is, or was last
+	Instruction         ReservationSID `json:"instruction,omitempty"`    // see Participant
+	State               LegState       `json:"state"`
+	Hold                bool           `json:"hold"`
+	Muted               bool           `json:"muted"`
+	EndConferenceOnExit bool           `json:"end_conference_on_exit"`
+	Reason              string         `json:"reason,omitempty"` // of leaving, in Twilio's words
+	JoinedAt            time.Time      `json:"joined_at,omitzero"`
+	LeftAt              time.Time      `json:"left_at,omitzero"`
+	Sequence            int            `json:"sequence"` // of the last conference event that counted
+
+	// Wanted.
+	WantHold  bool `json:"want_hold"`
+	WantMuted bool `json:"want_muted"`
+	WantGone  bool `json:"want_gone"`
+}
+
+// ReservationStatus is where the offer of the call to one agent is, in Twilio's words.
+type ReservationStatus string
+
+// Reservation statuses.
+const (
+	ReservationUnknown     ReservationStatus = ""
+	ReservationIsPending   ReservationStatus = "pending"
+	ReservationIsAccepted  ReservationStatus = "accepted"
+	ReservationIsWrapping  ReservationStatus = "wrapping"
+	ReservationIsCompleted ReservationStatus = "completed"
+	ReservationIsRejected  ReservationStatus = "rejected"
+	ReservationIsTimedOut  ReservationStatus = "timeout"
+	ReservationIsCanceled  ReservationStatus = "canceled"
+	ReservationIsRescinded ReservationStatus = "rescinded"
+)
+
+// Reservation is one offer of the call to one agent.
+type Reservation struct {
+	Assignment
+	Status ReservationStatus `json:"status"`
+	// Instructed says that we answered the assignment callback, so that the accept is under way.
+	Instructed bool `json:"instructed"`
+	AgentCall  SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
+	// Missed says that the agent's phone rang in vain; WantOff that he is to be moved off, until that is done.
+	Missed  bool `json:"missed,omitempty"`
+	WantOff bool `json:"want_off,omitempty"`
+	// Looked says that the connect deadline has passed once and the call was read back; WantRejected that it passed again, and
+	// the task is to be offered to somebody else.
+	Looked       bool `json:"looked,omitempty"`
+	WantRejected bool `json:"want_rejected,omitempty"`
+}
+
+// Task is the call's TaskRouter task.
+type Task struct {
+	SID       TaskSID   `json:"sid,omitempty"`
+	Queue     QueueSID  `json:"queue_sid,omitempty"`
+	QueueName string    `json:"queue_name,omitempty"`
+	QueueAt   time.Time `json:"queue_at,omitzero"`
+	Wrapping  bool      `json:"wrapping"`
+	Canceled  bool      `json:"canceled"`
+	Completed bool      `json:"completed"`
+
+	WantCompleted bool `json:"want_completed"` // the agent's work after the call is done, or its time is over
+}
+
+// Conference is the room that the call happens in.
+type Conference struct {
+	SID      ConferenceSID `json:"sid,omitempty"`
+	Previous ConferenceSID `json:"previous,omitempty"` // the one before, whose late events are old
+	Started  bool          `json:"started"`
+	Ended    bool          `json:"ended"`
+	Reason   string        `json:"reason,omitempty"`
+	Sequence int           `json:"sequence"` // the highest seen
+}
+
+// State is one call: everything that it knows. It is a plain value that travels as JSON; make one with [New].
+type State struct {
+	Revision int      `json:"revision"`
+	ID       ID       `json:"id"`
+	Settings Settings `json:"settings"`
+
+	Direction  string    `json:"direction"`
+	From       string    `json:"from"`
+	To         string    `json:"to"`
+	ReceivedAt time.Time `json:"received_at,omitzero"`
+	HeardAt    time.Time `json:"heard_at,omitzero"`    // the last word from Twilio
+	AnsweredAt time.Time `json:"answered_at,omitzero"` // customer and agent met
+	WrappingAt time.Time `json:"wrapping_at,omitzero"`
+	EndedAt    time.Time `json:"ended_at,omitzero"`
+
+	Legs           []Leg         `json:"legs"` // the customer's first
+	Task           Task          `json:"task"`
+	Reservations   []Reservation `json:"reservations,omitempty"` // oldest first
+	Conference     Conference    `json:"conference"`
+	CustomerStatus string        `json:"customer_status,omitempty"` // the customer's CallStatus, as last told
+
+	WantEnd  bool    `json:"want_end"`            // the call is to end for everybody
+	WantLook bool    `json:"want_look,omitempty"` // the call is to be read back
+	Close    bool    `json:"close,omitempty"`     // Twilio had its time to close what the customer left behind: we do it now
+	Moved    bool    `json:"moved,omitempty"`     // somebody else took the customer's leg elsewhere, for good
+	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "supervisor", "admin", "taskrouter", "system"
+	Outcome  Outcome `json:"outcome,omitempty"`   // derived after each event, for a late one may tell more
+
+	Actions   []Action   `json:"actions,omitempty"` // open ones, and the last outcomes
+	Flights   []Flight   `json:"flights,omitempty"` // at most one for each subject
+	Tries     []Try      `json:"tries,omitempty"`   // commands that did not take, so far
+	Deadlines []Deadline `json:"deadlines,omitempty"`
+	Numbered  int        `json:"numbered"`        // orders given so far
+	Looks     int        `json:"looks,omitempty"` // how often what the customer left behind was looked at
+}
+
+// New is a call of which nothing is known yet.
+func New(id ID, settings Settings) State {
+	return State{Revision: Revision, ID: id, Settings: settings}
+}

@@ -1,0 +1,167 @@
+package call_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/call"
+)
+
+// situations brings a call into each status, by events as in a transcript.
+var situations = []struct {
+	status call.Status
+	events []string
+}{
+	{call.StatusUnknown, nil},
+	{call.StatusQueued, []string{
+		"CallReceived call_sid=CAcustomer from=+1 to=+2 direction=inbound", "TaskCreated task_sid=WT1 call_sid=CAcustomer",
+	}},
+	{call.StatusReserved, []string{"ReservationCreated reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3"}},
+	{call.StatusConnecting, []string{"AssignmentRequested reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3"}},
+	{call.StatusTalking, []string{
+		"ParticipantJoined conference_sid=CF1 call_sid=CAagent sequence=10",
+		"ParticipantJoined conference_sid=CF1 call_sid=CAcustomer sequence=20 end_conference_on_exit=true",
+		"ReservationAccepted reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
+	}},
+	{call.StatusHeld, []string{
+		`HoldRequested action=a0 by={"role":"agent"} leg=CAcustomer`, "CommandSucceeded command=1",
+		"ParticipantHeld conference_sid=CF1 call_sid=CAcustomer sequence=21 hold=true end_conference_on_exit=true",
+	}},
+	{call.StatusWrapping, []string{
+		"ParticipantLeft conference_sid=CF1 call_sid=CAcustomer sequence=22 reason=participant_hung_up",
+		"ParticipantLeft conference_sid=CF1 call_sid=CAagent sequence=23 reason=moderator_ended_conference",
+		"ConferenceEnded conference_sid=CF1 sequence=24", "TaskWrapup task_sid=WT1",
+	}},
+	{call.StatusEnded, []string{"TaskCompleted task_sid=WT1"}},
+}
+
+// happenings is one of each event, as it would come next, and of some the variants that mean something else.
+var happenings = []string{
+	"CallReceived call_sid=CAcustomer from=+1 to=+2 direction=inbound",
+	"CallStatusChanged call_sid=CAcustomer status=in-progress",
+	"CallStatusChanged call_sid=CAcustomer status=completed",
+	"CallStatusChanged call_sid=CAagent status=completed",
+	"EnqueueEnded call_sid=CAcustomer result=bridged",
+	"TaskCreated task_sid=WT1 call_sid=CAcustomer",
+	`TaskQueueEntered task_sid=WT1 queue_sid=WQ1 at="2026-03-02T09:00:00Z"`,
+	"TaskCanceled task_sid=WT1 reason=hangup",
+	"TaskWrapup task_sid=WT1",
+	"TaskCompleted task_sid=WT1",
+	"TaskDeleted task_sid=WT1",
+	"ReservationCreated reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3",
+	"AssignmentRequested reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3",
+	"ReservationAccepted reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
+	"ReservationRejected reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
+	"ReservationTimedOut reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
+	"ReservationCanceled reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 task_status=pending",
+	"ReservationFailed reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 task_status=pending",
+	"ReservationRescinded reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
+	"ReservationWrapup reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
+	"ReservationCompleted reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
+	"ConferenceStarted conference_sid=CF1 name=WT1 sequence=30",
+	"ConferenceEnded conference_sid=CF1 sequence=30",
+	"ParticipantJoined conference_sid=CF1 call_sid=CAcustomer sequence=30 end_conference_on_exit=true",
+	"ParticipantJoined conference_sid=CF1 call_sid=CAcustomer sequence=1 end_conference_on_exit=true",
+	"ParticipantJoined conference_sid=CF1 call_sid=CAagent sequence=30",
+	"ParticipantLeft conference_sid=CF1 call_sid=CAcustomer sequence=30 reason=participant_hung_up",
+	"ParticipantLeft conference_sid=CF1 call_sid=CAcustomer sequence=30 reason=participant_updated_via_api",
+	"ParticipantLeft conference_sid=CF1 call_sid=CAagent sequence=30 reason=participant_hung_up",
+	"ParticipantHeld conference_sid=CF1 call_sid=CAcustomer sequence=30 hold=true end_conference_on_exit=true",
+	"ParticipantUnheld conference_sid=CF1 call_sid=CAcustomer sequence=30 end_conference_on_exit=true",
+	"ParticipantMuted conference_sid=CF1 call_sid=CAagent sequence=30 muted=true",
+	"ParticipantUnmuted conference_sid=CF1 call_sid=CAagent sequence=30",
+	"ParticipantModified conference_sid=CF1 call_sid=CAagent sequence=30 end_conference_on_exit=true",
+	`HoldRequested action=a1 by={"role":"agent"} leg=CAcustomer`,
+	`UnholdRequested action=a1 by={"role":"agent"} leg=CAcustomer`,
+	`MuteRequested action=a1 by={"role":"agent"} leg=CAagent`,
+	`UnmuteRequested action=a1 by={"role":"agent"} leg=CAagent`,
+	`LeaveRequested action=a1 by={"role":"agent"} leg=CAagent`,
+	`EndRequested action=a1 by={"role":"supervisor"}`,
+	`WrapupCompleteRequested action=a1 by={"role":"agent"}`,
+	"CommandSucceeded command=1",
+	`CommandFailed command=1 failure={"kind":"refused","message":"no"}`,
+	`CallReadBack command=1 snapshot={}`,
+	"ReadBackDue",
+	"ClockTicked",
+}
+
+// TestEveryEventInEveryStatus holds testdata/table.md: what each event does in each status. A cell shows the status after it where that is
+// another, the commands that follow, and "refused" where an action is not allowed.
+func TestEveryEventInEveryStatus(t *testing.T) {
+	t.Parallel()
+	var table strings.Builder
+	table.WriteString("| event |")
+	for _, s := range situations {
+		fmt.Fprintf(&table, " %s |", orNew(s.status))
+	}
+	table.WriteString("\n|---|" + strings.Repeat("---|", len(situations)) + "\n")
+	var seen []string
+	for _, happening := range happenings {
+		kind, _, _ := strings.Cut(happening, " ")
+		seen = append(seen, kind)
+		fmt.Fprintf(&table, "| %s |", happening)
+		for i := range situations {
+			fmt.Fprintf(&table, " %s |", cell(t, i, happening))
+		}
+		table.WriteString("\n")
+	}
+	require.ElementsMatch(t, call.Kinds(), slices.Compact(seen), "each kind of event has its rows together")
+
+	const file = "testdata/table.md"
+	if *rewrite {
+		require.NoError(t, os.WriteFile(file, []byte(table.String()), 0o600))
+		return
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), table.String())
+}
+
+func orNew(s call.Status) string {
+	if s == call.StatusUnknown {
+		return "(new)"
+	}
+	return string(s)
+}
+
+// situated is a call in the i-th situation, nothing of it left to plan.
+func situated(t *testing.T, i int) call.State {
+	t.Helper()
+	settings := call.DefaultSettings()
+	settings.NotAnswering = "WAmissed"
+	s := call.New("CAcustomer", settings)
+	for _, situation := range situations[:i+1] {
+		for _, e := range situation.events {
+			s.Apply(start, event(t, "%s", e))
+			for _, c := range s.Plan() {
+				s.Begin(start, c)
+			}
+		}
+	}
+	require.Equal(t, situations[i].status, s.Status())
+	return s
+}
+
+func cell(t *testing.T, i int, happening string) string {
+	t.Helper()
+	s := situated(t, i)
+	e := event(t, "%s", happening)
+	if err := s.Allows(e); err != nil {
+		return "refused"
+	}
+	s.Apply(start.Add(time.Second), e)
+	var parts []string
+	if s.Status() != situations[i].status {
+		parts = append(parts, "→ "+orNew(s.Status()))
+	}
+	for _, c := range s.Plan() {
+		parts = append(parts, call.Kind(c))
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,177 @@
+package call
+
+import "time"
+
+// statusGone stands for 404 in a snapshot, and for a task that TaskRouter deleted.
+const statusGone = "gone"
+
+// closed says whether the task needs nothing more.
+func (t *Task) closed() bool { return t.Canceled || t.Completed }
+
+// noteTask learns the call's task. The first one counts: a call has one task in this revision.
+func (s *State) noteTask(sid TaskSID) bool {
+	if s.Task.SID == "" {
+		s.Task.SID = sid
+	}
+	return s.Task.SID == sid
+}
+
+func (s *State) taskCreated(now time.Time, e TaskCreated) {
+	s.received(now, e.Call, e.From, e.To, "inbound")
+	s.noteTask(e.Task)
+}
+
+// taskQueueEntered: the latest queue by TaskRouter's own clock counts.
+func (s *State) taskQueueEntered(e TaskQueueEntered) {
+	if s.noteTask(e.Task) && !e.At.Before(s.Task.QueueAt) {
+		s.Task.Queue, s.Task.QueueName, s.Task.QueueAt = e.Queue, e.QueueName, e.At
+	}
+}
+
+// taskIs: TaskRouter says where the task is. Each word stays true whatever is said after it.
+func (s *State) taskIs(sid TaskSID, status string) {
+	if !s.noteTask(sid) {
+		return
+	}
+	t := &s.Task
+	switch status {
+	case "wrapping":
+		t.Wrapping = true
+	case "completed":
+		t.Completed = true
+	case "canceled":
+		t.Canceled = true
+	case statusGone:
+		if !t.closed() {
+			t.Completed = s.met()
+			t.Canceled = !t.Completed
+		}
+	}
+}
+
+// talkOver says whether the customer is with nobody any more and will be with nobody again.
+func (s *State) talkOver() bool {
+	c := s.Customer()
+	return s.customerGone() || s.Conference.Ended && c != nil && !c.JoinedAt.IsZero()
+}
+
+// settleEnd sees to what the customer leaves behind. Twilio closes most of it by itself and gets its time for that; then the call is read
+// back, and what remains is closed by us.
+func (s *State) settleEnd(now time.Time) {
+	if c := s.Customer(); c != nil && c.State == LegLeft && c.Reason == reasonMoved && !s.Moved {
+		s.setDeadline(DeadlineVanish, string(c.Call), now.Add(s.Settings.SettleWithin))
+	}
+	if s.Task.Canceled && !s.talkOver() && !s.met() {
+		// Canceled under a waiting caller: by its time to live, by somebody, or because no filter was left.
+		s.settleLater(now)
+		return
+	}
+	if !s.talkOver() {
+		return
+	}
+	if s.WrappingAt.IsZero() {
+		s.WrappingAt = now
+	}
+	if s.met() && !s.Task.closed() && !s.Task.WantCompleted {
+		s.setDeadline(DeadlineWrapUp, "", s.WrappingAt.Add(s.Settings.WrapUpWithin))
+	}
+	if s.EndedBy == "" && s.customerGone() {
+		s.EndedBy = endedByCustomer
+	}
+	if s.Task.closed() {
+		s.clearDeadline(DeadlineWrapUp, "")
+	}
+	if s.loose() {
+		s.settleLater(now)
+	} else if len(s.Tries) == 0 {
+		s.clearDeadline(DeadlineSettle, "")
+	}
+}
+
+// settleLater has the call looked at after a while, which grows with each look that did not help: from Settings.SettleWithin to 64 times that.
+func (s *State) settleLater(now time.Time) {
+	s.setDeadline(DeadlineSettle, "", now.Add(s.Settings.SettleWithin<<min(s.Looks, 6)))
+}
+
+// settleDue: the while is over. What was tried too often may be tried again after the look.
+func (s *State) settleDue() {
+	s.Looks++
+	s.WantLook = true
+	s.forgetTries(subjectConference)
+	s.forgetTries(subjectTask)
+	if c := s.Customer(); c != nil {
+		s.forgetTries(string(c.Call))
+	}
+}
+
+// loose says whether something that Twilio closes by itself after a talk is still open, or not known to be closed.
+func (s *State) loose() bool {
+	switch {
+	case !s.customerGone() || !s.everybodyLeft():
+		return true
+	case s.Task.SID == "":
+		return !s.Close
+	case s.met():
+		return !s.Task.Wrapping && !s.Task.closed()
+	default:
+		return !s.Task.closed()
+	}
+}
+
+// nothingRemains says whether the call is over: the customer gone, nobody in the conference, the task closed, and nothing wanted.
+func (s *State) nothingRemains() bool {
+	for i := range s.Reservations {
+		if s.Reservations[i].WantOff {
+			return false
+		}
+	}
+	return s.talkOver() && !s.loose() && (s.Task.SID == "" || s.Task.closed()) && len(s.Flights) == 0
+}
+
+// Over says whether the call is over for good. An ended call gives no command and takes no action.
+func (s *State) Over() bool { return !s.EndedAt.IsZero() }
+
+// outcome says how the call went, as far as is known by now.
+func (s *State) outcome() Outcome {
+	switch {
+	case !s.talkOver():
+		return OutcomeUnknown
+	case s.met():
+		return OutcomeCompleted
+	case s.WantEnd && s.EndedBy == endedBySystem:
+		return OutcomeFailed
+	case s.WantEnd:
+		return OutcomeCanceled
+	default:
+		return OutcomeAbandoned
+	}
+}
+
+// Status says where the call is.
+func (s *State) Status() Status {
+	c := s.Customer()
+	switch {
+	case s.Over():
+		return StatusEnded
+	case c == nil:
+		return StatusUnknown
+	case s.talkOver():
+		return StatusWrapping
+	case c.State == LegJoined && s.met() && c.Hold:
+		return StatusHeld
+	case c.State == LegJoined && s.met():
+		return StatusTalking
+	}
+	status := StatusQueued
+	for i := range s.Reservations {
+		r := &s.Reservations[i]
+		switch {
+		case r.lapsed():
+		case r.Instructed, r.Status == ReservationIsAccepted:
+			status = StatusConnecting
+		case status == StatusQueued:
+			status = StatusReserved
+		}
+	}
+	return status
+}

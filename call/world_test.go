@@ -1,0 +1,335 @@
+package call_test
+
+import (
+	"container/heap"
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"holdfast/call"
+)
+
+// world is a deliberately dumb Twilio with one customer and a few agents, in virtual time. It does what people and commands do to it, and tells
+// of it by events; how late, how often and whether those arrive is drawn.
+type world struct {
+	t     *rapid.T
+	now   time.Time
+	queue schedule
+	tell  func(call.Event) // delivers to the call
+
+	// How badly the events travel: chances in percent, and the longest delay.
+	drop, double, fail int
+	delay              time.Duration
+
+	customerStatus string // Twilio's CallStatus
+	taskStatus     string
+	reservation    string // status of the newest
+	offers         int    // reservations so far
+	room           map[call.SID]*call.Participant
+	roomState      string // "", "init", "in-progress", "completed"
+	rooms, seq     int
+	together       bool          // customer and agent met
+	heard          *[]call.Event // what was told, in the order in which it happened
+}
+
+type item struct {
+	at   time.Time
+	n    int
+	what func()
+}
+
+type schedule []item
+
+func (s schedule) Len() int { return len(s) }
+func (s schedule) Less(i, j int) bool {
+	return s[i].at.Before(s[j].at) || s[i].at.Equal(s[j].at) && s[i].n < s[j].n
+}
+func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s *schedule) Push(x any)   { *s = append(*s, x.(item)) }
+func (s *schedule) Pop() any     { o := *s; x := o[len(o)-1]; *s = o[:len(o)-1]; return x }
+
+func (w *world) after(d time.Duration, what func()) {
+	w.seq++
+	heap.Push(&w.queue, item{w.now.Add(d), w.seq, what})
+}
+
+func (w *world) percent(label string) int { return rapid.IntRange(0, 99).Draw(w.t, label) }
+
+func (w *world) wait(label string, most time.Duration) time.Duration {
+	return time.Duration(rapid.Int64Range(0, int64(most/time.Millisecond)).Draw(w.t, label)) * time.Millisecond
+}
+
+// say tells of something at once and surely.
+func (w *world) say(e call.Event) {
+	if w.heard != nil {
+		*w.heard = append(*w.heard, e)
+	}
+	w.tell(e)
+}
+
+// happen tells of something, as webhooks do.
+func (w *world) happen(e call.Event) {
+	if w.heard != nil {
+		*w.heard = append(*w.heard, e)
+	}
+	if w.percent("drop") < w.drop {
+		return
+	}
+	w.after(w.wait("delay", w.delay), func() { w.tell(e) })
+	if w.percent("double") < w.double {
+		w.after(w.wait("delay", w.delay), func() { w.tell(e) })
+	}
+}
+
+const (
+	customer = call.SID("CAcustomer")
+	task     = call.TaskSID("WT1")
+)
+
+func (w *world) offer() call.Assignment {
+	n := w.offers
+	return call.Assignment{
+		Reservation: call.ReservationSID(fmt.Sprintf("WR%d", n)), Task: task, Agent: call.AgentSID(fmt.Sprintf("WK%d", n)),
+		Address: []string{"client:ann", "+15551112222"}[n%2],
+	}
+}
+
+func (w *world) agent() call.SID { return call.SID(fmt.Sprintf("CAagent%d", w.offers)) }
+
+func (w *world) conference() call.ConferenceSID {
+	return call.ConferenceSID(fmt.Sprintf("CF%d", w.rooms))
+}
+
+func (w *world) participant(sid call.SID) call.Participant {
+	p := *w.room[sid]
+	w.seq++
+	p.Sequence = w.seq
+	return p
+}
+
+// begin lets the customer call.
+func (w *world) begin() {
+	w.customerStatus, w.taskStatus = "in-progress", "pending"
+	w.room = map[call.SID]*call.Participant{}
+	w.say(call.CallReceived{Call: customer, From: "+15550001", To: "+15559999", Direction: "inbound"})
+	w.happen(call.TaskCreated{Task: task, Call: customer})
+	w.after(w.wait("patience", 10*time.Minute), w.customerHangsUp)
+	w.after(w.wait("free", time.Minute), w.reserve)
+}
+
+// reserve offers the call to the next agent, who answers, or does not.
+func (w *world) reserve() {
+	if w.taskStatus != "pending" {
+		return
+	}
+	w.offers++
+	w.taskStatus, w.reservation = "reserved", "pending"
+	offer := w.offer()
+	w.happen(call.ReservationCreated{Assignment: offer})
+	w.say(call.AssignmentRequested{Assignment: offer}) // we answer it ourselves: it is never lost
+	switch answer := w.percent("answer"); {
+	case answer < 60:
+		w.after(w.wait("ring", 15*time.Second), func() { w.agentAnswers(offer) })
+	default:
+		w.after(20*time.Second, func() { w.offerFails(offer) })
+	}
+}
+
+func (w *world) ringing(offer call.Assignment) bool {
+	return w.reservation == "pending" && w.offer().Reservation == offer.Reservation
+}
+
+func (w *world) offerFails(offer call.Assignment) {
+	if !w.ringing(offer) {
+		return
+	}
+	w.reservation, w.taskStatus = "canceled", "pending"
+	w.happen(call.ReservationCanceled{Assignment: offer, TaskStatus: "pending"})
+	w.after(w.wait("again", 5*time.Second), w.reserve)
+}
+
+func (w *world) agentAnswers(offer call.Assignment) {
+	if !w.ringing(offer) {
+		return
+	}
+	w.rooms++
+	w.roomState = "init"
+	agent := w.agent()
+	w.room = map[call.SID]*call.Participant{agent: {Conference: w.conference(), Call: agent, Instruction: offer.Reservation}}
+	w.happen(call.ParticipantJoined{Participant: w.participant(agent)})
+	w.room[customer] = &call.Participant{Conference: w.conference(), Call: customer, EndConferenceOnExit: true, Instruction: offer.Reservation}
+	w.happen(call.ParticipantJoined{Participant: w.participant(customer)})
+	w.roomState = "in-progress"
+	w.seq++
+	w.happen(call.ConferenceStarted{Conference: w.conference(), Name: string(task), Sequence: w.seq})
+	w.reservation, w.taskStatus, w.together = "accepted", "assigned", true
+	w.happen(call.ReservationAccepted{Assignment: offer, AgentCall: agent})
+	if w.percent("agent hangs up") < 40 {
+		w.after(w.wait("talk", 5*time.Minute), func() { w.leaves(agent, "participant_hung_up") })
+	}
+}
+
+func (w *world) leaves(sid call.SID, reason string) {
+	p := w.room[sid]
+	if p == nil || w.roomState == "completed" {
+		return
+	}
+	left := w.participant(sid)
+	delete(w.room, sid)
+	w.happen(call.ParticipantLeft{Participant: left, Reason: reason})
+	switch {
+	case p.EndConferenceOnExit:
+		w.roomEnds("participant-with-end-conference-on-exit-left", "moderator_ended_conference", sid)
+	case len(w.room) == 0:
+		w.roomEnds("last-participant-left", "", sid)
+	case sid != customer:
+		w.wrapUp()
+	}
+}
+
+func (w *world) roomEnds(reason, others string, by call.SID) {
+	if w.roomState == "" || w.roomState == "completed" {
+		return
+	}
+	w.roomState = "completed"
+	w.seq++
+	w.happen(call.ConferenceEnded{Conference: w.conference(), Reason: reason, EndedBy: by, Sequence: w.seq})
+	for _, sid := range []call.SID{customer, w.agent()} {
+		if w.room[sid] == nil {
+			continue
+		}
+		w.happen(call.ParticipantLeft{Participant: w.participant(sid), Reason: others})
+		delete(w.room, sid)
+		if sid == customer && w.percent("next verb") < 80 { // else the customer's call lives on
+			w.customerEnds()
+		}
+	}
+	w.wrapUp()
+}
+
+func (w *world) wrapUp() {
+	if w.taskStatus == "assigned" {
+		w.taskStatus, w.reservation = "wrapping", "wrapping"
+		w.happen(call.ReservationWrapup{Assignment: w.offer()})
+		w.happen(call.TaskWrapup{Task: task})
+	}
+}
+
+func (w *world) customerEnds() {
+	if w.customerStatus != "completed" {
+		w.customerStatus = "completed"
+		w.happen(call.CallStatusChanged{Call: customer, Status: "completed"})
+	}
+}
+
+func (w *world) customerHangsUp() {
+	if w.customerStatus == "completed" {
+		return
+	}
+	w.customerEnds()
+	if w.room[customer] != nil {
+		w.leaves(customer, "participant_hung_up")
+		return
+	}
+	w.cancel("hangup")
+}
+
+func (w *world) cancel(reason string) bool {
+	if w.taskStatus != "pending" && w.taskStatus != "reserved" {
+		return false
+	}
+	if w.taskStatus == "reserved" {
+		w.reservation = "canceled"
+		w.happen(call.ReservationCanceled{Assignment: w.offer(), TaskStatus: []string{"", "canceled"}[w.seq%2]})
+	}
+	w.taskStatus = "canceled"
+	w.happen(call.TaskCanceled{Task: task, Reason: reason})
+	return true
+}
+
+// do carries out a command, and says how Twilio answers.
+func (w *world) do(o call.Order) call.Event {
+	refused := call.CommandFailed{Command: o.Number, Failure: call.Failure{Kind: call.FailureRefused, Message: "not now"}}
+	gone := call.CommandFailed{Command: o.Number, Failure: call.Failure{Kind: call.FailureGone, Message: "not found"}}
+	set := func(leg call.SID, change func(*call.Participant), said func(call.Participant) call.Event) call.Event {
+		p := w.room[leg]
+		if p == nil || w.roomState == "completed" {
+			return gone
+		}
+		change(p)
+		w.happen(said(w.participant(leg)))
+		return call.CommandSucceeded{Command: o.Number}
+	}
+	switch c := o.Command.(type) {
+	case call.HoldParticipant:
+		return set(c.Leg, func(p *call.Participant) { p.Hold = c.Hold }, func(p call.Participant) call.Event {
+			if c.Hold {
+				return call.ParticipantHeld{Participant: p}
+			}
+			return call.ParticipantUnheld{Participant: p}
+		})
+	case call.MuteParticipant:
+		return set(c.Leg, func(p *call.Participant) { p.Muted = c.Muted }, func(p call.Participant) call.Event {
+			if c.Muted {
+				return call.ParticipantMuted{Participant: p}
+			}
+			return call.ParticipantUnmuted{Participant: p}
+		})
+	case call.FlagParticipant:
+		return set(c.Leg, func(p *call.Participant) { p.EndConferenceOnExit = c.EndConferenceOnExit },
+			func(p call.Participant) call.Event { return call.ParticipantModified{Participant: p} })
+	case call.RemoveParticipant:
+		if w.room[c.Leg] == nil {
+			return gone
+		}
+		w.leaves(c.Leg, "participant_updated_via_api")
+	case call.EndConference:
+		if w.roomState == "completed" {
+			return gone
+		}
+		w.roomEnds("conference-ended-via-api", "conference_ended_via_api", "")
+	case call.HangUpCall:
+		w.customerHangsUp()
+	case call.CompleteTask:
+		if w.taskStatus != "assigned" && w.taskStatus != "wrapping" {
+			return refused
+		}
+		w.taskStatus, w.reservation = "completed", "completed"
+		w.happen(call.TaskCompleted{Task: task})
+	case call.CancelTask:
+		if !w.cancel(c.Reason) {
+			return refused
+		}
+	case call.RejectReservation:
+		if w.reservation != "pending" {
+			return refused
+		}
+		w.reservation, w.taskStatus = "rejected", "pending"
+		w.happen(call.ReservationRejected{Assignment: w.offer()})
+		w.after(w.wait("again", 5*time.Second), w.reserve)
+	case call.SetAvailability:
+	case call.ReadBack:
+		return call.CallReadBack{Command: o.Number, Snapshot: w.snapshot(c)}
+	}
+	return call.CommandSucceeded{Command: o.Number}
+}
+
+func (w *world) snapshot(asked call.ReadBack) call.Snapshot {
+	s := call.Snapshot{CustomerStatus: w.customerStatus}
+	if asked.Task != "" {
+		s.Task = &call.TaskSnapshot{Task: asked.Task, Status: w.taskStatus}
+	}
+	if asked.Reservation != "" && w.offer().Reservation == asked.Reservation {
+		s.Reservation = &call.ReservationSnapshot{Reservation: asked.Reservation, Status: w.reservation}
+	}
+	if w.roomState != "" {
+		s.Conference = &call.ConferenceSnapshot{Conference: w.conference(), Status: w.roomState}
+		for _, sid := range []call.SID{customer, w.agent()} {
+			if p := w.room[sid]; p != nil {
+				s.Conference.Participants = append(s.Conference.Participants, *p)
+			}
+		}
+	}
+	return s
+}
