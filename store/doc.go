@@ -1,0 +1,10 @@
+// Package store keeps what must survive: the inbox (webhooks as received), the timeline (events as applied) and the read model (calls,
+// their legs and their tasks).
+//
+// A webhook is written down by [Store.Receive] before it is answered, and takes the next position of its subject. A deliverer takes a
+// lease on a subject by [Store.Claim], reads what waits by [Store.Waiting], and hands it to the call's workflow. The workflow writes what
+// it did by [Store.Project], which also acknowledges the positions that it applied. So nothing is lost between the three, and nothing
+// counts twice.
+//
+// The data lies in SQLite, in one file. The SQL is written so that PostgreSQL takes it too.
+package store

@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Step is what one step of a call's workflow did: the call as it is now, the timeline entries that brought it there, and the inbox
+// position up to which its events are applied.
+type Step struct {
+	Call    CallRow  `json:"call"`
+	Legs    []LegRow `json:"legs"` // all of them, the customer's first
+	Entries []Entry  `json:"entries"`
+	Acked   int64    `json:"acked"`
+}
+
+// Project writes a step, in one transaction. A step that was written before changes nothing, and one that is older than what is there
+// adds its missing entries and no more: neither the call's row nor what was acknowledged ever goes back. A step without entries counts
+// by its UpdatedAt.
+func (s *Store) Project(ctx context.Context, step Step) error {
+	if step.Call.ID == "" {
+		return errors.New("store: project: a step without a call's ID")
+	}
+	for _, e := range step.Entries {
+		if e.Number < 1 || e.Call != "" && e.Call != step.Call.ID {
+			return fmt.Errorf("store: project: entry %d of call %q in a step of call %q", e.Number, e.Call, step.Call.ID)
+		}
+	}
+	var seq int64
+	err := s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		// The call's row comes first: it is the lock under which the rest is written.
+		newer, err := s.putCall(ctx, tx, step)
+		if err != nil {
+			return err
+		}
+		if newer {
+			if err := putLegs(ctx, tx, step); err != nil {
+				return err
+			}
+			if err := noteTask(ctx, tx, step.Call.TaskSID, step.Call.ID, s.stamp(step.Call.UpdatedAt)); err != nil {
+				return err
+			}
+		}
+		if seq, err = s.append(ctx, tx, step.Call.ID, step.Entries); err != nil {
+			return err
+		}
+		if step.Acked == 0 {
+			return nil
+		}
+		return acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: step.Call.ID}, step.Acked)
+	})
+	if err != nil {
+		return wrap("project", err)
+	}
+	if seq > 0 {
+		s.tellStep(seq)
+	}
+	return nil
+}
+
+// putCall writes the call's row unless a newer step did.
+func (s *Store) putCall(ctx context.Context, tx *sqlx.Tx, step Step) (newer bool, err error) {
+	c := step.Call
+	var number int64
+	for _, e := range step.Entries {
+		number = max(number, e.Number)
+	}
+	updated := s.stamp(c.UpdatedAt)
+	created := updated
+	if !c.ReceivedAt.IsZero() {
+		created = c.ReceivedAt.UnixMicro()
+	}
+	rows, err := tx.QueryContext(ctx, tx.Rebind(`
+		INSERT INTO calls (`+callColumns+`, created_at, last_number, snapshot)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET
+			state = excluded.state, outcome = excluded.outcome, ended_by = excluded.ended_by, direction = excluded.direction,
+			from_address = excluded.from_address, to_address = excluded.to_address,
+			queue_sid = excluded.queue_sid, queue_name = excluded.queue_name,
+			agent_sid = excluded.agent_sid, agent_name = excluded.agent_name,
+			task_sid = excluded.task_sid, conference_sid = excluded.conference_sid,
+			received_at = excluded.received_at, answered_at = excluded.answered_at,
+			wrapping_at = excluded.wrapping_at, ended_at = excluded.ended_at,
+			revision = excluded.revision, updated_at = excluded.updated_at, snapshot = excluded.snapshot,
+			last_number = CASE WHEN excluded.last_number = 0 THEN calls.last_number ELSE excluded.last_number END
+		WHERE excluded.last_number > calls.last_number
+			OR (excluded.last_number = 0 AND excluded.updated_at > calls.updated_at)
+		RETURNING last_number`),
+		c.ID, c.State, c.Outcome, c.EndedBy, c.Direction, c.From, c.To, c.QueueSID, c.QueueName, c.AgentSID, c.AgentName,
+		c.TaskSID, c.ConferenceSID, micros{&c.ReceivedAt}, micros{&c.AnsweredAt}, micros{&c.WrappingAt}, micros{&c.EndedAt},
+		c.Revision, updated, created, number, nullable(c.Snapshot))
+	written, err := gather(rows, err, func(row scanner) (n int64, err error) {
+		err = row.Scan(&n)
+		return n, err
+	})
+	return len(written) > 0, err
+}
+
+func putLegs(ctx context.Context, tx *sqlx.Tx, step Step) error {
+	if len(step.Legs) == 0 {
+		return nil
+	}
+	args := make([]any, 0, 13*len(step.Legs))
+	for i, l := range step.Legs {
+		args = append(args, step.Call.ID, l.CallSID, l.Role, l.Address, l.AgentSID, l.AgentName, l.State, l.Hold, l.Muted,
+			micros{&l.JoinedAt}, micros{&l.LeftAt}, l.Reason, i)
+	}
+	_, err := tx.ExecContext(ctx, tx.Rebind(`
+		INSERT INTO legs (`+legColumns+`, ordinal) VALUES `+tuples(13, len(step.Legs))+`
+		ON CONFLICT (call_id, call_sid) DO UPDATE SET
+			role = excluded.role, address = excluded.address, agent_sid = excluded.agent_sid, agent_name = excluded.agent_name,
+			state = excluded.state, hold = excluded.hold, muted = excluded.muted, joined_at = excluded.joined_at,
+			left_at = excluded.left_at, reason = excluded.reason, ordinal = excluded.ordinal`), args...)
+	return err
+}
+
+// append adds those entries to the timeline that it has not, and returns the last one's seq; 0 when it has them all. The counter's row
+// is locked until the commit: so whoever has seen a seq has seen all before it.
+func (s *Store) append(ctx context.Context, tx *sqlx.Tx, id string, entries []Entry) (seq int64, err error) {
+	entries, err = missing(ctx, tx, id, entries)
+	if err != nil || len(entries) == 0 {
+		return 0, err
+	}
+	err = tx.GetContext(ctx, &seq, tx.Rebind(`UPDATE counters SET value = value + ? WHERE name = 'timeline' RETURNING value`),
+		len(entries))
+	if err != nil {
+		return 0, err
+	}
+	next := seq - int64(len(entries)) + 1
+	for chunk := range slices.Chunk(entries, 64) {
+		args := make([]any, 0, 11*len(chunk))
+		for _, e := range chunk {
+			agents, err := json.Marshal(append([]string{}, e.Agents...))
+			if err != nil {
+				return 0, err
+			}
+			args = append(args, next, id, e.Number, s.stamp(e.At), e.Kind, e.Source, e.State, e.Outcome, e.Late, string(agents),
+				nullable(e.Data))
+			next++
+		}
+		_, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO timeline (`+entryColumns+`) VALUES `+tuples(11, len(chunk))+`
+			ON CONFLICT (call_id, number) DO NOTHING`), args...)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return seq, nil
+}
+
+// missing are the entries that the timeline has not, in order of their numbers.
+func missing(ctx context.Context, tx *sqlx.Tx, id string, entries []Entry) ([]Entry, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	entries = slices.Clone(entries)
+	slices.SortStableFunc(entries, func(a, b Entry) int { return int(a.Number - b.Number) })
+	rows, err := tx.QueryContext(ctx, tx.Rebind(`SELECT number FROM timeline WHERE call_id = ? AND number BETWEEN ? AND ?`),
+		id, entries[0].Number, entries[len(entries)-1].Number)
+	known, err := gather(rows, err, func(row scanner) (n int64, err error) {
+		err = row.Scan(&n)
+		return n, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(entries, func(e Entry) bool {
+		if slices.Contains(known, e.Number) {
+			return true
+		}
+		known = append(known, e.Number) // the same number twice in one step counts once
+		return false
+	}), nil
+}
+
+// Late writes events that came after their call had ended into its timeline, and acknowledges them. They change nothing else. The same
+// event told again is written once.
+func (s *Store) Late(ctx context.Context, callID string, late []Delivery) error {
+	if len(late) == 0 {
+		return nil
+	}
+	entries := make([]Entry, 0, len(late))
+	acked := int64(0)
+	for _, d := range late {
+		var envelope struct {
+			Kind string          `json:"kind"`
+			Data json.RawMessage `json:"data"`
+		}
+		if err := json.Unmarshal(d.Event, &envelope); err != nil {
+			return wrap("late", err)
+		}
+		entries = append(entries, Entry{
+			Number: -d.Position, At: d.At, Kind: envelope.Kind, Source: "twilio", Late: true, Data: envelope.Data,
+		})
+		acked = max(acked, d.Position)
+	}
+	var seq int64
+	err := s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		// The subject's row is the lock here, for the call may have no row of its own.
+		if err := acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: callID}, acked); err != nil {
+			return err
+		}
+		if err := asOf(ctx, tx, callID, entries); err != nil {
+			return err
+		}
+		var err error
+		seq, err = s.append(ctx, tx, callID, entries)
+		return err
+	})
+	if err != nil {
+		return wrap("late", err)
+	}
+	if seq > 0 {
+		s.tellStep(seq)
+	}
+	return nil
+}
+
+// asOf gives entries the state, outcome and agents that the call has in the read model.
+func asOf(ctx context.Context, tx *sqlx.Tx, callID string, entries []Entry) error {
+	rows, err := tx.QueryContext(ctx, tx.Rebind(`
+		SELECT c.state, c.outcome, c.agent_sid, COALESCE(l.agent_sid, '') FROM calls c
+		LEFT JOIN legs l ON l.call_id = c.id AND l.agent_sid <> ''
+		WHERE c.id = ? ORDER BY l.ordinal`), callID)
+	var state, outcome string
+	var agents []string
+	_, err = gather(rows, err, func(row scanner) (none struct{}, err error) {
+		var last, leg string
+		err = row.Scan(&state, &outcome, &last, &leg)
+		for _, agent := range []string{leg, last} {
+			if agent != "" && !slices.Contains(agents, agent) {
+				agents = append(agents, agent)
+			}
+		}
+		return none, err
+	})
+	for i := range entries {
+		entries[i].State, entries[i].Outcome, entries[i].Agents = state, outcome, agents
+	}
+	return err
+}
+
+// tuples are n groups of place holders for an INSERT: "(?, ?), (?, ?)".
+func tuples(columns, n int) string {
+	tuple := "(" + strings.Repeat("?, ", columns-1) + "?)"
+	return strings.Repeat(tuple+", ", n-1) + tuple
+}
