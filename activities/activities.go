@@ -1,0 +1,24 @@
+package activities
+
+import (
+	"context"
+
+	"holdfast/store"
+)
+
+// ReadModel is where calls are written down for readers. [store.Store] is one.
+type ReadModel interface {
+	// Project writes one step in one transaction; a step written twice changes nothing.
+	Project(ctx context.Context, step store.Step) error
+}
+
+// Activities are what a worker of [holdfast/workflows.TaskQueue] can do. Both fields are required.
+type Activities struct {
+	Twilio *Twilio
+	Store  ReadModel
+}
+
+// Project writes one step of a call into the read model. It is a local activity: keep it short, and let the workflow try again later.
+func (a *Activities) Project(ctx context.Context, step store.Step) error {
+	return a.Store.Project(ctx, step)
+}

@@ -1,0 +1,49 @@
+package activities
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// metrics of the requests to Twilio, on OpenTelemetry's global meter.
+type metrics struct {
+	requests metric.Int64Counter
+	duration metric.Float64Histogram
+}
+
+func newMetrics() (metrics, error) {
+	meter := otel.Meter("holdfast/activities")
+	requests, err := meter.Int64Counter("holdfast_twilio_requests",
+		metric.WithDescription("Requests to Twilio's REST API, by method, route and class of status."))
+	if err != nil {
+		return metrics{}, err
+	}
+	duration, err := meter.Float64Histogram("holdfast_twilio_request_duration", metric.WithUnit("s"),
+		metric.WithDescription("How long Twilio took to answer, one attempt each."),
+		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
+	return metrics{requests: requests, duration: duration}, err
+}
+
+func (m metrics) record(ctx context.Context, x *exchange, route string, took time.Duration) {
+	attributes := metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("method", x.method), attribute.String("route", route), attribute.String("status", class(x.status))))
+	m.requests.Add(ctx, 1, attributes)
+	m.duration.Record(ctx, took.Seconds(), attributes)
+}
+
+// class is "2xx" and so on, "429" by itself, and "none" where no answer came.
+func class(status int) string {
+	switch {
+	case status == 429:
+		return "429"
+	case status >= 100 && status < 600:
+		return strconv.Itoa(status/100) + "xx"
+	default:
+		return "none"
+	}
+}

@@ -1,0 +1,132 @@
+package activities
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"holdfast/call"
+	"holdfast/store"
+)
+
+// Source says where a timeline entry comes from.
+type Source string
+
+// Sources.
+const (
+	SourceTwilio  Source = "twilio"  // a webhook
+	SourceAPI     Source = "api"     // a person asked
+	SourceCommand Source = "command" // a command was started
+	SourceResult  Source = "result"  // a command came back
+	SourceClock   Source = "clock"   // time passed, or a process started
+)
+
+// Entry is one line of a call's timeline.
+type Entry struct {
+	Number  int64 // within the call, from 1, gapless
+	At      time.Time
+	Kind    string // call.Kind of the event or the command
+	Source  Source
+	State   call.Status  // the call's, afterwards
+	Outcome call.Outcome // likewise
+	Agents  []string     // whom it concerns
+	Data    json.RawMessage
+}
+
+// NewStep is what [Activities.Project] writes: the call as it is, the entries that are new, and the last position that was applied. It is a
+// copy: the call may change afterwards. It computes and does nothing else, so that a workflow may call it.
+func NewStep(s *call.State, entries []Entry, position int64, at time.Time) store.Step {
+	step := store.Step{Call: callRow(s, at), Legs: make([]store.LegRow, 0, len(s.Legs)), Entries: make([]store.Entry, 0, len(entries)), Acked: position}
+	for i := range s.Legs {
+		if l := &s.Legs[i]; l.Call != "" {
+			step.Legs = append(step.Legs, legRow(s.ID, l))
+		}
+	}
+	for _, e := range entries {
+		step.Entries = append(step.Entries, store.Entry{
+			Call:    string(s.ID),
+			Number:  e.Number,
+			At:      e.At,
+			Kind:    e.Kind,
+			Source:  string(e.Source),
+			State:   string(e.State),
+			Outcome: string(e.Outcome),
+			Agents:  e.Agents,
+			Data:    e.Data,
+		})
+	}
+	return step
+}
+
+func callRow(s *call.State, at time.Time) store.CallRow {
+	row := store.CallRow{
+		ID:            string(s.ID),
+		State:         string(s.Status()),
+		Outcome:       string(s.Outcome),
+		EndedBy:       s.EndedBy,
+		Direction:     s.Direction,
+		From:          s.From,
+		To:            s.To,
+		QueueSID:      string(s.Task.Queue),
+		QueueName:     s.Task.QueueName,
+		TaskSID:       string(s.Task.SID),
+		ConferenceSID: string(s.Conference.SID),
+		ReceivedAt:    s.ReceivedAt,
+		AnsweredAt:    s.AnsweredAt,
+		WrappingAt:    s.WrappingAt,
+		EndedAt:       s.EndedAt,
+		Revision:      s.Revision,
+		UpdatedAt:     at,
+	}
+	if r := s.Serving(); r != nil {
+		row.AgentSID, row.AgentName = string(r.Agent), r.AgentName
+	}
+	snapshot, err := json.Marshal(s) //workflowcheck:ignore no maps, no clock: the same value makes the same JSON
+	if err == nil {                  // it cannot fail: a call is a plain value
+		row.Snapshot = snapshot
+	}
+	return row
+}
+
+func legRow(id call.ID, l *call.Leg) store.LegRow {
+	return store.LegRow{
+		CallID:    string(id),
+		CallSID:   string(l.Call),
+		Role:      string(l.Role),
+		Address:   l.Address,
+		AgentSID:  string(l.Agent),
+		AgentName: l.AgentName,
+		State:     string(l.State),
+		Hold:      l.Hold,
+		Muted:     l.Muted,
+		JoinedAt:  l.JoinedAt,
+		LeftAt:    l.LeftAt,
+		Reason:    l.Reason,
+	}
+}
+
+// Agents are the agents whom a call concerns now: offered, serving, wrapping up or done with it. Who rejected it, or did not answer, is out.
+func Agents(s *call.State) []string {
+	var agents []string
+	for i := range s.Reservations {
+		switch r := &s.Reservations[i]; r.Status {
+		case call.ReservationIsPending, call.ReservationIsAccepted, call.ReservationIsWrapping, call.ReservationIsCompleted:
+			agents = Merge(agents, []string{string(r.Agent)})
+		case call.ReservationUnknown, call.ReservationIsRejected, call.ReservationIsTimedOut, call.ReservationIsCanceled, call.ReservationIsRescinded:
+		}
+	}
+	for i := range s.Legs {
+		agents = Merge(agents, []string{string(s.Legs[i].Agent)})
+	}
+	return agents
+}
+
+// Merge is a with what b has besides, in order; "" is nobody.
+func Merge(a, b []string) []string {
+	for _, s := range b {
+		if s != "" && !slices.Contains(a, s) {
+			a = append(slices.Clip(a), s)
+		}
+	}
+	return a
+}

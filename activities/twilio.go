@@ -1,0 +1,164 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+)
+
+// Config says which Twilio account is driven, and how it is reached.
+type Config struct {
+	AccountSID   string // required: AC and 32 hexadecimal digits
+	AuthToken    string // required, unless an API key is given; letters and digits only (twilio-go sends no others)
+	WorkspaceSID string // required: the TaskRouter workspace, WS…
+
+	// APIKeySID and APIKeySecret authenticate in place of the account's own token where they are set.
+	APIKeySID, APIKeySecret string
+
+	// Edge and Region choose Twilio's hosts, such as "dublin" and "ie1"; "" for both means the default, us1. A region has credentials of
+	// its own. https://www.twilio.com/docs/global-infrastructure
+	Edge, Region string
+
+	// BaseURL takes every request in place of Twilio's hosts, the Host header unchanged; nil means the real hosts.
+	BaseURL *url.URL
+
+	// Transport makes the connections; nil means one of our own with room for many at once.
+	Transport http.RoundTripper
+
+	// Timeout bounds one request; 0 means 10 seconds, and more than 10 seconds counts as 10, for the workflow's own timeouts lean on it.
+	Timeout time.Duration
+
+	// Concurrency is how many requests this process has under way at once; 0 means 50. Hang-ups and unholds go before the rest, and
+	// reads come last. Twilio's own limit is for the whole account, and not published.
+	Concurrency int
+
+	// HoldMusicURL is fetched by Twilio, with GET, for a leg on hold: audio or TwiML. nil means Twilio's own music.
+	HoldMusicURL *url.URL
+}
+
+func (c *Config) username() string {
+	if c.APIKeySID != "" {
+		return c.APIKeySID
+	}
+	return c.AccountSID
+}
+
+func (c *Config) password() string {
+	if c.APIKeySID != "" {
+		return c.APIKeySecret
+	}
+	return c.AuthToken
+}
+
+var (
+	accountPattern   = regexp.MustCompile(`^AC[0-9a-fA-F]{32}$`)
+	workspacePattern = regexp.MustCompile(`^WS[0-9a-fA-F]{32}$`)
+	secretPattern    = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+)
+
+func (c *Config) check() error {
+	switch {
+	case !accountPattern.MatchString(c.AccountSID):
+		return errors.New("twilio: the account's SID must be AC and 32 hexadecimal digits")
+	case !workspacePattern.MatchString(c.WorkspaceSID):
+		return errors.New("twilio: the workspace's SID must be WS and 32 hexadecimal digits")
+	case !secretPattern.MatchString(c.username()) || !secretPattern.MatchString(c.password()):
+		return errors.New("twilio: the auth token, or the API key and its secret, must be letters and digits")
+	case c.BaseURL != nil && (c.BaseURL.Host == "" || c.BaseURL.Scheme != "http" && c.BaseURL.Scheme != "https"):
+		return fmt.Errorf("twilio: the base URL %q must be http(s)://host[:port]", c.BaseURL.Redacted())
+	}
+	return nil
+}
+
+const (
+	longestRequest      = 10 * time.Second // what one request may take at most
+	standardConcurrency = 50
+)
+
+// Twilio is Twilio's REST API as far as calls need it. It is safe for use by many goroutines.
+type Twilio struct {
+	config    Config
+	transport http.RoundTripper
+	metrics   metrics
+	budget    *budget
+}
+
+// NewTwilio checks the configuration and makes the adapter; it sends nothing.
+func NewTwilio(config Config) (*Twilio, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	if config.Timeout <= 0 || config.Timeout > longestRequest {
+		config.Timeout = longestRequest
+	}
+	if config.Concurrency <= 0 {
+		config.Concurrency = standardConcurrency
+	}
+	m, err := newMetrics()
+	if err != nil {
+		return nil, fmt.Errorf("twilio: metrics: %w", err)
+	}
+	t := &Twilio{config: config, transport: config.Transport, metrics: m, budget: newBudget(config.Concurrency)}
+	if t.transport == nil {
+		t.transport = newTransport()
+	}
+	if config.BaseURL != nil {
+		t.transport = redirect{base: config.BaseURL, next: t.transport}
+	}
+	return t, nil
+}
+
+// newTransport keeps more connections open than Go's default of two for each host: everything goes to two hosts.
+func newTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = 64
+	return t
+}
+
+// CloseIdleConnections closes the connections that nobody uses.
+func (t *Twilio) CloseIdleConnections() {
+	next := t.transport
+	if r, ok := next.(redirect); ok {
+		next = r.next
+	}
+	if c, ok := next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// do makes one request and types its error. route names it for the metrics.
+func (t *Twilio) do(ctx context.Context, route string, request func(*exchange) error) error {
+	return t.send(ctx, ordinary, route, request)
+}
+
+// read is do for requests that can wait.
+func (t *Twilio) read(ctx context.Context, route string, request func(*exchange) error) error {
+	return t.send(ctx, leisurely, route, request)
+}
+
+func (t *Twilio) send(ctx context.Context, u urgency, route string, request func(*exchange) error) error {
+	if err := t.budget.take(ctx, u); err != nil {
+		x := &exchange{}
+		return x.typed(x.failure(err))
+	}
+	defer t.budget.give()
+	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
+	defer cancel()
+	x := t.exchange(ctx)
+	defer x.close()
+	start := time.Now()
+	err := request(x)
+	t.metrics.record(ctx, x, route, time.Since(start))
+	if f := x.failure(err); f != nil {
+		return x.typed(f)
+	}
+	return nil
+}

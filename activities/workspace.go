@@ -1,0 +1,40 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"holdfast/call"
+)
+
+// routeWorkspace is the workspace itself, as the metrics name it.
+const routeWorkspace = "/Workspaces/{WorkspaceSid}"
+
+// Workspace is what Holdfast needs to know of the TaskRouter workspace.
+type Workspace struct {
+	Name string
+	// Multitasking workspaces are the only ones that Holdfast works with: in the others a task does not wrap up.
+	Multitasking bool
+	// TimedOut is where TaskRouter moves agents whose reservation timed out.
+	TimedOut call.AvailabilitySID
+}
+
+// Workspace reads the workspace. It is for the start of a process, and proves the credentials.
+// https://www.twilio.com/docs/taskrouter/api/workspace
+func (t *Twilio) Workspace(ctx context.Context) (Workspace, error) {
+	var w Workspace
+	err := t.do(ctx, routeWorkspace, func(x *exchange) error {
+		found, err := x.taskRouter().FetchWorkspace(t.config.WorkspaceSID)
+		if err != nil {
+			return err
+		}
+		w.Name = value(found.FriendlyName)
+		w.Multitasking = found.MultiTaskEnabled != nil && *found.MultiTaskEnabled
+		w.TimedOut = call.AvailabilitySID(value(found.TimeoutActivitySid))
+		return nil
+	})
+	if err != nil {
+		return w, fmt.Errorf("workspace %s: %s", t.config.WorkspaceSID, FailureOf(err).Message)
+	}
+	return w, nil
+}
