@@ -1,0 +1,82 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"holdfast/call"
+	"holdfast/twiml"
+)
+
+// conferenceInstruction is the JSON answer that makes TaskRouter dial the agent and bring him and the caller into a conference named
+// after the task (https://www.twilio.com/docs/taskrouter/handle-assignment-callbacks). The order of the fields is the order on the wire.
+type conferenceInstruction struct {
+	Instruction                   string `json:"instruction"`
+	To                            string `json:"to,omitempty"`   // absent: the agent's contact_uri
+	From                          string `json:"from,omitempty"` // a number of the account
+	Timeout                       int    `json:"timeout"`        // of ringing, in seconds
+	EndConferenceOnExit           bool   `json:"end_conference_on_exit"`
+	EndConferenceOnCustomerExit   bool   `json:"end_conference_on_customer_exit"`
+	Beep                          string `json:"beep"`
+	ConferenceRecord              string `json:"conference_record,omitempty"` // a string: Twilio drops booleans here without a word
+	Region                        string `json:"region,omitempty"`
+	ConferenceStatusCallback      string `json:"conference_status_callback"`
+	ConferenceStatusCallbackMeth  string `json:"conference_status_callback_method"`
+	ConferenceStatusCallbackEvent string `json:"conference_status_callback_event"`
+}
+
+const conferenceEvents = "start, end, join, leave, mute, hold, modify"
+
+// instruct is the answer to an assignment callback. It needs no attribute: what is not known is left to TaskRouter.
+func (w *Webhooks) instruct(id call.ID, a call.Assignment, task attributes) ([]byte, error) {
+	from := w.cfg.AgentFrom
+	if from == "" {
+		from = dialled(task)
+	}
+	return json.Marshal(conferenceInstruction{
+		Instruction:                   "conference",
+		To:                            a.Address,
+		From:                          from,
+		Timeout:                       ringSeconds(w.cfg.Settings.Ring),
+		EndConferenceOnExit:           false,
+		EndConferenceOnCustomerExit:   true,
+		Beep:                          w.cfg.Conference.Beep,
+		ConferenceRecord:              w.cfg.Conference.Record,
+		Region:                        w.cfg.Conference.Region,
+		ConferenceStatusCallback:      w.url(PathConference, "call", string(id), "reservation", string(a.Reservation)),
+		ConferenceStatusCallbackMeth:  http.MethodPost,
+		ConferenceStatusCallbackEvent: conferenceEvents,
+	})
+}
+
+// ringSeconds is a ring time as Twilio takes it: whole seconds from 1 to 600, beyond which it refuses or caps (error 14233).
+func ringSeconds(ring time.Duration) int {
+	return int(min(max((ring+time.Second-1)/time.Second, 1), 600))
+}
+
+// enqueued puts a caller into the queue of a routing workflow.
+func enqueued(number WebhookNumber, task, action, wait string) twiml.Response {
+	t := &twiml.Task{Attributes: task, TimeoutSeconds: int(number.Timeout / time.Second)}
+	if number.Priority != 0 {
+		t.Priority = &number.Priority
+	}
+	return twiml.Response{twiml.Enqueue{
+		Action: action, Method: http.MethodPost, WaitURL: &wait, WaitURLMethod: http.MethodPost, WorkflowSID: number.RoutingWorkflowSID, Task: t,
+	}}
+}
+
+// apology takes leave of a caller who cannot be put through.
+func (w *Webhooks) apology() twiml.Response {
+	return twiml.Response{twiml.Say{Text: w.cfg.Apology}, twiml.Hangup{}}
+}
+
+func answerTwiML(c echo.Context, r twiml.Response) error {
+	body, err := r.Bytes()
+	if err != nil {
+		return err
+	}
+	return c.Blob(http.StatusOK, "text/xml; charset=utf-8", body)
+}

@@ -1,0 +1,187 @@
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"holdfast/call"
+	"holdfast/store"
+)
+
+// otherTaskRouterEvents are those that Twilio documents and that decide nothing for a call
+// (https://www.twilio.com/docs/taskrouter/api/event/reference). They are kept, for what happened in the workspace is worth knowing.
+var otherTaskRouterEvents = func() map[string]bool {
+	known := map[string]bool{}
+	for resource, names := range map[string]string{
+		"activity":     "created updated deleted",
+		"task":         "updated transfer-initiated transfer-attempt-failed transfer-failed transfer-canceled transfer-completed",
+		"task-channel": "created updated deleted",
+		"task-queue":   "created deleted expression.updated timeout moved",
+		"worker":       "created deleted attributes.update activity.update capacity.update channel.availability.update",
+		"workflow":     "created updated deleted entered target-matched timeout skipped",
+		"workspace":    "created updated deleted",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			known[resource+"."+name] = true
+		}
+	}
+	return known
+}()
+
+// assignment answers TaskRouter's offer of a call to an agent: ring him, and bring both together in a conference. Twilio waits 5 s.
+func (w *Webhooks) assignment(c echo.Context, in *webhookRequest) error {
+	ctx := c.Request().Context()
+	defer func(from time.Time) {
+		w.metrics.assignment.Record(ctx, time.Since(from).Seconds())
+	}(time.Now())
+	a := assignmentOf(in.params)
+	if a.Reservation == "" || a.Task == "" {
+		return w.refuse(c, in, webhookRefusal{http.StatusBadRequest, refusedMalformed, "ReservationSid or TaskSid is missing."})
+	}
+	d := webhookRow{kind: "assignment", identity: string(a.Reservation)}
+	id, task := w.callOf(ctx, in, "assignment", a.Task)
+	if id == "" {
+		w.log.LogAttrs(ctx, slog.LevelError, "a task of no known call is left to others: its attributes name none",
+			slog.String("task", string(a.Task)), slog.String("reservation", string(a.Reservation)))
+		d.subject = store.Subject{Kind: subjectTask, ID: string(a.Task)}
+		w.keep(ctx, in, d)
+		return c.JSONBlob(http.StatusOK, []byte("{}")) // no instruction, which TaskRouter takes without a word
+	}
+	answer, err := w.instruct(id, a, task)
+	if err != nil {
+		return err
+	}
+	d.subject, d.event = callSubject(id), call.AssignmentRequested{Assignment: a}
+	w.keep(ctx, in, d)
+	return c.JSONBlob(http.StatusOK, answer)
+}
+
+// events takes TaskRouter's event callbacks.
+func (w *Webhooks) events(c echo.Context, in *webhookRequest) error {
+	ctx := c.Request().Context()
+	kind := in.params.Get("EventType")
+	if kind == "" {
+		return w.refuse(c, in, webhookRefusal{http.StatusBadRequest, refusedMalformed, "EventType is missing."})
+	}
+	task := taskSIDOf(in.params)
+	var id call.ID
+	var a attributes
+	if task != "" {
+		id, a = w.callOf(ctx, in, knownKind(kind, strings.HasPrefix(kind, "reservation.") || strings.HasPrefix(kind, "task.")), task)
+	}
+	event := decodeTaskRouter(in.params, a)
+	d := webhookRow{kind: knownKind(kind, event != nil), event: event, identity: eventIdentity(in)}
+	if id != "" {
+		d.subject = callSubject(id)
+		return w.record(c, in, d)
+	}
+	if event != nil {
+		w.log.LogAttrs(ctx, slog.LevelWarn, "an event of a task of no known call", slog.String("kind", kind), slog.String("task", string(task)))
+	}
+	d.event, d.subject = nil, w.subjectOf(in, kind, task)
+	return w.record(c, in, d)
+}
+
+// subjectOf is what an event is about that is about no call.
+func (w *Webhooks) subjectOf(in *webhookRequest, kind string, task call.TaskSID) store.Subject {
+	agent, queue := in.params.Get("WorkerSid"), in.params.Get("TaskQueueSid")
+	switch {
+	case strings.HasPrefix(kind, "worker.") && plausibleID.MatchString(agent):
+		return store.Subject{Kind: subjectAgent, ID: agent}
+	case plausibleID.MatchString(string(task)):
+		return store.Subject{Kind: subjectTask, ID: string(task)}
+	case strings.HasPrefix(kind, "task-queue.") && plausibleID.MatchString(queue):
+		return store.Subject{Kind: subjectQueue, ID: queue}
+	default:
+		return store.Subject{Kind: subjectWorkspace, ID: w.cfg.WorkspaceSID}
+	}
+}
+
+// eventIdentity tells an event from others: its own SID, which the documentation does not promise, else all that there is.
+func eventIdentity(in *webhookRequest) string {
+	if sid := in.params.Get("Sid"); sid != "" {
+		return sid
+	}
+	return strings.Join([]string{
+		in.params.Get("EventType"), in.params.Get("ResourceSid"), in.params.Get("ReservationSid"), in.params.Get("WorkerSid"),
+		firstOf(in.params, "TimestampMs", "Timestamp"),
+	}, ":")
+}
+
+// callOf is the call that a task belongs to, "" if nobody knows: by its attributes, else, for attributes that somebody overwrote, by
+// what the store was told when they were whole.
+func (w *Webhooks) callOf(ctx context.Context, in *webhookRequest, kind string, task call.TaskSID) (call.ID, attributes) {
+	a, ok := attributesIn(in.params, "TaskAttributes")
+	if !ok {
+		w.metrics.unreadable.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", kind)))
+		w.log.LogAttrs(ctx, slog.LevelWarn, "task attributes are no JSON object", slog.String("task", string(task)), slog.String("kind", kind))
+	}
+	id := a.call()
+	if id == "" {
+		return w.callOfTask(ctx, task), a
+	}
+	if kind != "assignment" && !w.tasks.noted(task) { // an assignment makes one write at most; its event comes with it
+		w.noteTask(ctx, task, id)
+	}
+	return id, a
+}
+
+func (w *Webhooks) noteTask(ctx context.Context, task call.TaskSID, id call.ID) {
+	bounded, cancel := w.storeContext(ctx)
+	defer cancel()
+	if err := w.store.NoteTask(bounded, string(task), string(id)); err != nil {
+		w.log.LogAttrs(ctx, slog.LevelWarn, "the task's call is not noted", slog.String("task", string(task)), slog.Any("error", err))
+		return
+	}
+	w.tasks.note(task)
+}
+
+func (w *Webhooks) callOfTask(ctx context.Context, task call.TaskSID) call.ID {
+	if task == "" {
+		return ""
+	}
+	bounded, cancel := w.storeContext(ctx)
+	defer cancel()
+	id, ok, err := w.store.CallOfTask(bounded, string(task))
+	if err != nil {
+		w.log.LogAttrs(ctx, slog.LevelError, "the task's call cannot be looked up", slog.String("task", string(task)), slog.Any("error", err))
+		return ""
+	}
+	if !ok {
+		return ""
+	}
+	return call.ID(id)
+}
+
+// notedTasks remembers the last tasks whose call the store knows, so that their further events need no write for it.
+type notedTasks struct {
+	mu        sync.Mutex
+	now, past map[call.TaskSID]bool
+}
+
+const notedAtOnce = 4096
+
+func newNotedTasks() *notedTasks { return &notedTasks{now: map[call.TaskSID]bool{}} }
+
+func (n *notedTasks) noted(task call.TaskSID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.now[task] || n.past[task]
+}
+
+func (n *notedTasks) note(task call.TaskSID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.now) >= notedAtOnce {
+		n.now, n.past = map[call.TaskSID]bool{}, n.now
+	}
+	n.now[task] = true
+}
