@@ -1,0 +1,134 @@
+package people
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// Mix is the scenario that draws each call's scenario by the weights of the script: the default.
+const Mix = "mix"
+
+const abandonQueue = "abandon-queue"
+
+// A Scenario is a turn of events that a run can be about.
+type Scenario struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+
+	// unstaffed: it is about callers whom nobody serves. They dial a closed number; where the script has none, a run of this
+	// scenario has its agents stay away.
+	unstaffed bool
+	shape     func(p *plan, rng *rand.Rand, agents AgentScript)
+}
+
+// Scenarios lists all of them, the default first.
+func Scenarios() []Scenario { return slices.Clone(scenarios) }
+
+var scenarios = []Scenario{
+	{Name: Mix, Description: "All of them, by the script's weights."},
+	{
+		Name: "standard", Description: "Ring, accept, talk, one hold, hang up, wrap up.",
+		shape: func(p *plan, rng *rand.Rand, agents AgentScript) {
+			p.patience, p.mute = 0, nil
+			p.hold = agents.Hold.always(rng)
+		},
+	},
+	{
+		Name: "plain", Description: "Ring, accept, talk as the script says, hang up, wrap up.",
+		shape: func(*plan, *rand.Rand, AgentScript) {},
+	},
+	{
+		Name: abandonQueue, Description: "The caller soon gives up in the queue.", unstaffed: true,
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) { p.patience = 1 + 4*rng.Float64() },
+	},
+	{
+		Name: "abandon-ringing", Description: "The caller hangs up while an agent's phone rings: nobody may join an empty room.",
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) {
+			p.patience, p.neverAnswers, p.givesUpAt = 0, true, 0.5+2.5*rng.Float64()
+		},
+	},
+	{
+		Name: "abandon-hold", Description: "The caller hangs up while he is on hold.",
+		shape: func(p *plan, rng *rand.Rand, agents AgentScript) {
+			p.patience, p.mute, p.ender = 0, nil, callerEnds
+			p.hold = agents.Hold.always(rng)
+			p.hangsUpOn = p.hold.length * rng.Float64()
+		},
+	},
+	{
+		Name: "reject", Description: "One or two agents reject; the next one answers.",
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) { p.patience, p.rejects = 0, 1+rng.IntN(2) },
+	},
+	{
+		Name: "no-answer", Description: "One agent lets it ring; the next one answers.",
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ignores = 0, 1 },
+	},
+	{
+		Name: "no-agents", Description: "Nobody is there: the caller waits to music and gives up at last.", unstaffed: true,
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) { p.patience = 10 + 20*rng.Float64() },
+	},
+	{
+		Name: "agent-leaves-by-api", Description: "The agent takes his own leg out of the call by Holdfast's API.",
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender, p.goodbye = 0, agentLeaves, 0 },
+	},
+	{
+		Name: "agent-ends-by-api", Description: "The agent ends the whole call by Holdfast's API.",
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender, p.goodbye = 0, agentEnds, 0 },
+	},
+	{
+		Name: "agent-hangs-up", Description: "The agent hangs up his phone; the caller follows, or waits to be let go.",
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender = 0, agentHangs },
+	},
+	{
+		Name: "agent-crash", Description: "The agent's browser dies in the middle of a talk; the caller stays.",
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender, p.goodbye = 0, agentDies, 0 },
+	},
+	{
+		Name: "mute", Description: "The agent mutes himself for a while.",
+		shape: func(p *plan, rng *rand.Rand, agents AgentScript) {
+			p.patience, p.mute = 0, agents.Mute.always(rng)
+		},
+	},
+	{
+		Name: "keys", Description: "The caller presses keys and speaks while he waits.",
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) {
+			p.patience = 0
+			p.answerAfter += 5 // time to press them
+			p.keys = string("0123456789*#"[rng.IntN(12)])
+			if p.says == "" {
+				p.says = "Is anybody there?"
+			}
+		},
+	},
+	{
+		Name: "line-lost", Description: "The caller's line drops, in the queue or in the middle of a talk.",
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) {
+			p.losesLine, p.ender = true, callerEnds
+			if p.patience = 0; rng.IntN(2) == 0 {
+				p.patience, p.neverAnswers = 1+3*rng.Float64(), true
+			}
+		},
+	},
+}
+
+// defaultMix is for scripts that name none: mostly good days.
+var defaultMix = map[string]float64{
+	"standard": 40, "plain": 16, "abandon-queue": 5, "abandon-ringing": 5, "abandon-hold": 3, "reject": 6, "no-answer": 3,
+	"no-agents": 2, "agent-leaves-by-api": 4, "agent-ends-by-api": 4, "agent-hangs-up": 4, "agent-crash": 1, "mute": 4, "keys": 2,
+	"line-lost": 3,
+}
+
+func scenario(name string) (Scenario, bool) {
+	i := slices.IndexFunc(scenarios, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		return Scenario{}, false
+	}
+	return scenarios[i], true
+}
+
+func mixable() []string {
+	return names(scenarios[1:], func(s Scenario) string { return s.Name })
+}
+
+func listed() string { return strings.Join(append([]string{Mix}, mixable()...), ", ") }
