@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+
+	"holdfast/activities"
+	"holdfast/call"
+	"holdfast/cmd/holdfast/engine"
+	"holdfast/handlers"
+	"holdfast/store"
+	"holdfast/workflows"
+)
+
+// app is a running Holdfast: one process with everything in it.
+type app struct {
+	cfg       config
+	log       *slog.Logger
+	store     *store.Store
+	engine    *engine.Engine
+	calls     *workflows.Client
+	messages  *messageCounter
+	telemetry *handlers.Telemetry
+	webhooks  *handlers.Webhooks
+	deliverer *handlers.Deliverer
+	worker    worker.Worker
+	server    *handlers.Server
+	http      *http.Server
+	addr      string
+
+	stopLoops context.CancelFunc
+	loops     sync.WaitGroup
+	failed    chan error
+}
+
+// startApp brings everything up in the order in which the parts need each other. What was started is stopped again if a later part fails.
+// It serves on a listener if one is given, else on the configured address.
+func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Listener) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, failed: make(chan error, 4)}
+	defer func() {
+		if err != nil {
+			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+			defer cancel()
+			err = errors.Join(err, a.stop(stopCtx))
+		}
+	}()
+	if listener == nil {
+		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
+		}
+	}
+	a.addr = listener.Addr().String()
+	defer func() {
+		if err != nil {
+			_ = listener.Close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if a.telemetry, err = handlers.NewTelemetry(version()); err != nil {
+		return nil, err
+	}
+	a.telemetry.SetGlobal()
+	if a.store, err = openStore(ctx, cfg.DataDir); err != nil {
+		return nil, err
+	}
+	twilio, err := a.reachTwilio(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.startEngine(ctx, twilio); err != nil {
+		return nil, err
+	}
+	if err := a.startEdge(listener); err != nil { //nolint:contextcheck // what it starts ends with stop, not with the start
+		return nil, err
+	}
+	a.startLoops() //nolint:contextcheck // likewise
+	return a, nil
+}
+
+// stopWithin bounds the way down: longer than a request to Twilio may take.
+const stopWithin = 20 * time.Second
+
+// openStore opens the database of a data directory, and brings it to this version's schema.
+func openStore(ctx context.Context, dir string) (*store.Store, error) {
+	s, err := store.Open(ctx, filepath.Join(dir, "holdfast.db"))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// reachTwilio makes the adapter, proves the credentials, and learns from the workspace what the configuration leaves open.
+func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
+	cfg := activities.Config{
+		AccountSID: a.cfg.AccountSID, AuthToken: a.cfg.AuthToken, WorkspaceSID: a.cfg.WorkspaceSID,
+		Edge: a.cfg.Edge, Region: a.cfg.Region,
+	}
+	var err error
+	if cfg.BaseURL, err = optionalURL(a.cfg.TwilioURL); err != nil {
+		return nil, err
+	}
+	if cfg.HoldMusicURL, err = optionalURL(a.cfg.HoldMusic); err != nil {
+		return nil, err
+	}
+	twilio, err := activities.NewTwilio(cfg)
+	if err != nil {
+		return nil, err
+	}
+	workspace, err := twilio.Workspace(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("twilio: %w", err)
+	}
+	if !workspace.Multitasking {
+		return nil, fmt.Errorf("twilio: workspace %s (%s) is single-tasking; Holdfast needs a multitasking one", a.cfg.WorkspaceSID, workspace.Name)
+	}
+	if a.cfg.NotAnswering == "" {
+		a.cfg.NotAnswering = string(workspace.TimedOut)
+	}
+	return twilio, nil
+}
+
+func optionalURL(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, nil //nolint:nilnil // no URL is none
+	}
+	return url.Parse(s)
+}
+
+// startEngine connects to the engine, and has it run calls.
+func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err error) {
+	a.messages = &messageCounter{}
+	a.engine, err = engine.Start(ctx, engine.Config{
+		Address: a.cfg.TemporalAddress, Namespace: a.cfg.TemporalNamespace, APIKey: a.cfg.TemporalAPIKey, TLS: tlsFor(a.cfg),
+		DataDir: filepath.Join(a.cfg.DataDir, "engine"), UIPort: a.cfg.TemporalUIPort,
+		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}},
+		Logger:  a.log.With("part", "engine"),
+	})
+	if err != nil {
+		return err
+	}
+	a.calls = workflows.NewClient(a.engine.Client())
+	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store}, workflows.WorkerOptions{})
+	return a.worker.Start()
+}
+
+// startEdge answers webhooks and the API.
+func (a *app) startEdge(listener net.Listener) (err error) {
+	public, err := url.Parse(a.cfg.PublicURL)
+	if err != nil {
+		return fmt.Errorf("public URL: %w", err)
+	}
+	meter := a.telemetry.Provider().Meter("holdfast")
+	webhooks := handlers.WebhookConfig{
+		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
+		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Settings: a.cfg.settings(),
+		AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.QueueMusic, Logger: a.log.With("part", "webhooks"), Meter: meter,
+	}
+	for _, n := range a.cfg.Numbers {
+		webhooks.Numbers[n.Number] = handlers.WebhookNumber{
+			RoutingWorkflowSID: n.RoutingWorkflow, TaskAttributes: n.Attributes, Priority: n.Priority, Timeout: n.MaxWait,
+		}
+	}
+	if a.cfg.RoutingWorkflow != "" {
+		webhooks.DefaultRouting = &handlers.WebhookNumber{RoutingWorkflowSID: a.cfg.RoutingWorkflow}
+	}
+	if a.webhooks, err = handlers.NewWebhooks(webhooks); err != nil {
+		return err
+	}
+	a.deliverer, err = handlers.NewDeliverer(a.store, a.calls, owner(), handlers.DelivererConfig{
+		Settings: a.cfg.settings(), Logger: a.log.With("part", "deliverer"), Meter: meter,
+	})
+	if err != nil {
+		return err
+	}
+	keys, err := handlers.NewKeyring(a.cfg.APIKeys)
+	if err != nil {
+		return err
+	}
+	a.server, err = handlers.NewServer(handlers.Config{
+		Store: a.store, Engine: a.calls, Keys: keys, Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
+		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
+			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		}}},
+	})
+	if err != nil {
+		return err
+	}
+	a.webhooks.Mount(a.server.Echo())
+	a.http = &http.Server{
+		Handler: a.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	a.http.RegisterOnShutdown(a.server.Close)
+	a.loops.Go(func() {
+		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("http server: %w", err)
+		}
+	})
+	return nil
+}
+
+// owner names this process in leases.
+func owner() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "holdfast"
+	}
+	return fmt.Sprintf("%s-%d-%d", host, os.Getpid(), time.Now().UnixNano())
+}
+
+// startLoops starts what runs beside the server for as long as the process lives.
+func (a *app) startLoops() {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.stopLoops = cancel
+	run := func(what string, f func(context.Context) error) {
+		a.loops.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				a.failed <- fmt.Errorf("%s: %w", what, err)
+			}
+		})
+	}
+	run("webhooks", a.webhooks.Run)
+	run("deliverer", a.deliverer.Run)
+	run("look", a.lookAtLiveCalls)
+	run("retention", a.forgetOldCalls)
+}
+
+// lookAtLiveCalls has each live call read back once after a start, for something may have been missed while nobody listened.
+func (a *app) lookAtLiveCalls(ctx context.Context) error {
+	live, err := a.store.LiveCalls(ctx)
+	if err != nil {
+		a.log.Error("cannot list live calls", "error", err)
+		return nil
+	}
+	for _, id := range live {
+		err := a.calls.ReadBack(ctx, call.ID(id))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, workflows.ErrEnded):
+			a.log.Warn("a call is live in the database and unknown to the engine", "call", id)
+		case err != nil:
+			a.log.Warn("cannot have a live call read back", "call", id, "error", err)
+		}
+	}
+	if len(live) > 0 {
+		a.log.Info("live calls are read back", "calls", len(live))
+	}
+	return nil
+}
+
+// forgetOldCalls deletes ended calls when their time is over.
+func (a *app) forgetOldCalls(ctx context.Context) error {
+	every := time.NewTicker(time.Hour)
+	defer every.Stop()
+	for a.cfg.Retention > 0 {
+		n, err := a.store.Forget(ctx, time.Now().Add(-a.cfg.Retention))
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			a.log.Error("cannot delete old calls", "error", err)
+		case n > 0:
+			a.log.Info("old calls are deleted", "calls", n)
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// wait returns when ctx ends, or when a part of the app failed.
+func (a *app) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-a.failed:
+		return err
+	}
+}
+
+// stop takes everything down, the edge first, so that what was acknowledged is delivered or waits in the inbox.
+func (a *app) stop(ctx context.Context) error {
+	var errs []error
+	if a.http != nil {
+		if err := a.http.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("http server: %w", err), a.http.Close())
+		}
+	}
+	if a.stopLoops != nil {
+		a.stopLoops()
+	}
+	a.loops.Wait()
+	if a.webhooks != nil {
+		errs = append(errs, a.webhooks.Close())
+	}
+	if a.worker != nil {
+		a.worker.Stop()
+	}
+	if a.engine != nil {
+		errs = append(errs, a.engine.Stop(ctx))
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	if a.telemetry != nil {
+		errs = append(errs, a.telemetry.Shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}

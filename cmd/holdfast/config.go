@@ -1,0 +1,303 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+
+	"holdfast/call"
+	"holdfast/handlers"
+)
+
+// config is how Holdfast runs. Each field is a flag, an environment variable and, with underscores, a key of the YAML file; the flag wins over
+// the variable, the variable over the file. What is a list is in the file alone.
+type config struct {
+	Listen    string `default:":8080" env:"HOLDFAST_LISTEN" help:"Address that the server listens on."`
+	PublicURL string `env:"HOLDFAST_PUBLIC_URL" placeholder:"URL" help:"URL under which Twilio reaches this server; signatures are checked against it."`
+	DataDir   string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder for the database, the engine's file and the spool."`
+
+	AccountSID   string `env:"TWILIO_ACCOUNT_SID" placeholder:"AC…" help:"Twilio account."`
+	AuthToken    string `env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"The account's primary auth token. Prefer the environment: flags are seen by other users."`
+	WorkspaceSID string `env:"TWILIO_WORKSPACE_SID" placeholder:"WS…" help:"TaskRouter workspace; it must be multitasking."`
+	TwilioURL    string `env:"TWILIO_BASE_URL" placeholder:"URL" help:"Where all requests to Twilio go instead of Twilio, such as a 'holdfast sim'."`
+	Edge         string `env:"TWILIO_EDGE" help:"Twilio edge, such as dublin. Needs a region."`
+	Region       string `env:"TWILIO_REGION" help:"Twilio region, such as ie1, with credentials of its own."`
+
+	RoutingWorkflow string        `env:"HOLDFAST_ROUTING_WORKFLOW" placeholder:"WW…" help:"Routing workflow for calls to numbers that the file does not list."`
+	AgentFrom       string        `env:"HOLDFAST_AGENT_FROM" placeholder:"NUMBER" help:"Caller ID that agents see. Default: the number that was dialled."`
+	Ring            time.Duration `default:"20s" env:"HOLDFAST_RING" help:"How long an agent's phone rings; whole seconds."`
+	WrapUp          time.Duration `default:"2m" env:"HOLDFAST_WRAP_UP" help:"How long an agent may work after a call before it is completed for him."`
+	NotAnswering    string        `env:"HOLDFAST_NOT_ANSWERING" placeholder:"WA…" help:"Availability for agents who do not answer. Default: the workspace's time-out activity."`
+	HoldMusic       string        `env:"HOLDFAST_HOLD_MUSIC" placeholder:"URL" help:"Music for a customer on hold. Default: Twilio's."`
+	QueueMusic      string        `env:"HOLDFAST_QUEUE_MUSIC" placeholder:"URL" help:"Music for a customer who waits. Default: Twilio's."`
+	Retention       time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept."`
+
+	TemporalAddress   string `env:"TEMPORAL_ADDRESS" placeholder:"HOST:PORT" help:"Temporal cluster. Without it, Temporal's dev server is started as a child process (not for production)."`
+	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" help:"Namespace in the engine. Default: holdfast in the dev server, default in a cluster."`
+	TemporalAPIKey    string `env:"TEMPORAL_API_KEY" placeholder:"KEY" help:"API key for the cluster; implies TLS."`
+	TemporalTLS       bool   `env:"TEMPORAL_TLS" help:"Use TLS to the cluster."`
+	TemporalUIPort    int    `env:"HOLDFAST_TEMPORAL_UI_PORT" placeholder:"PORT" help:"Port of the dev server's web UI on loopback. Default: any free one; -1: none."`
+
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" env:"HOLDFAST_LOG_LEVEL" help:"Least level that is logged: ${enum}."`
+	LogFormat string `default:"text" enum:"text,json" env:"HOLDFAST_LOG_FORMAT" help:"Form of the log: ${enum}."`
+
+	fileOnly `kong:"-"`
+
+	// Settings, where set, are what calls are told, whatever the flags say.
+	Settings *call.Settings `kong:"-"`
+}
+
+// fileOnly are the lists of the YAML file.
+type fileOnly struct {
+	Numbers []numberConfig `yaml:"numbers"`
+	APIKeys []handlers.Key `yaml:"api_keys"`
+}
+
+// numberConfig says where the calls to one number go.
+type numberConfig struct {
+	Number          string         `yaml:"number"`
+	RoutingWorkflow string         `yaml:"routing_workflow"`
+	Attributes      map[string]any `yaml:"attributes"`
+	Priority        int            `yaml:"priority"`
+	MaxWait         time.Duration  `yaml:"max_wait"`
+}
+
+// BeforeResolve reads the file that --config names, so that kong can take from it what neither the command line nor the environment sets.
+func (c *serveCmd) BeforeResolve(ctx *kong.Context) error {
+	path := configPath(ctx)
+	if path == "" {
+		return nil
+	}
+	values, err := readScalars(path)
+	if err != nil {
+		return err
+	}
+	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		v, ok := values[yamlKey(flag.Name)]
+		if !ok || slices.ContainsFunc(flag.Envs, isSet) {
+			return nil, nil //nolint:nilnil // kong's way to say "not here"
+		}
+		return fmt.Sprint(v), nil
+	}))
+	return nil
+}
+
+func isSet(variable string) bool {
+	_, set := os.LookupEnv(variable)
+	return set
+}
+
+func configPath(ctx *kong.Context) string {
+	for _, f := range ctx.Flags() {
+		if f.Name == "config" {
+			if path, ok := ctx.FlagValue(f).(string); ok && path != "" {
+				return path
+			}
+		}
+	}
+	return os.Getenv("HOLDFAST_CONFIG")
+}
+
+func yamlKey(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+// readScalars reads the file, says what in it nobody knows, and returns all but the lists.
+func readScalars(path string) (map[string]any, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	values := map[string]any{}
+	if err := yaml.Unmarshal(data, &values); err != nil {
+		return nil, fmt.Errorf("configuration %s: %s", path, oneLine(err))
+	}
+	known := knownKeys()
+	for key := range values {
+		if !known[key] {
+			return nil, fmt.Errorf("configuration %s: unknown key %q%s", path, key, suggest(key, known))
+		}
+	}
+	delete(values, "numbers")
+	delete(values, "api_keys")
+	for key, v := range values {
+		switch v.(type) {
+		case map[string]any, []any, nil:
+			return nil, fmt.Errorf("configuration %s: %q must be a single value", path, key)
+		}
+	}
+	return values, nil
+}
+
+// readLists reads the lists of the file, strictly.
+func readLists(path string) (fileOnly, error) {
+	var lists fileOnly
+	if path == "" {
+		return lists, nil
+	}
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return lists, fmt.Errorf("configuration: %w", err)
+	}
+	var all map[string]yaml.Node
+	if err := yaml.Unmarshal(data, &all); err != nil {
+		return lists, fmt.Errorf("configuration %s: %s", path, oneLine(err))
+	}
+	only := map[string]*yaml.Node{}
+	for _, key := range []string{"numbers", "api_keys"} {
+		if node, ok := all[key]; ok {
+			only[key] = &node
+		}
+	}
+	if len(only) == 0 {
+		return lists, nil
+	}
+	again, err := yaml.Marshal(only)
+	if err != nil {
+		return lists, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(again))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&lists); err != nil && !errors.Is(err, io.EOF) {
+		return lists, fmt.Errorf("configuration %s: %s", path, oneLine(err))
+	}
+	return lists, nil
+}
+
+var (
+	yamlLine  = regexp.MustCompile(`line \d+: `)
+	yamlField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+)
+
+// oneLine says a YAML error in one line, without Go's type names and without the line numbers of our own copy.
+func oneLine(err error) string {
+	s := strings.TrimPrefix(err.Error(), "yaml: ")
+	s = strings.TrimPrefix(s, "unmarshal errors:\n")
+	s = yamlField.ReplaceAllString(s, "unknown key $1")
+	s = yamlLine.ReplaceAllString(s, "")
+	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", ";")), " ")
+}
+
+// knownKeys are the keys that the YAML file may have.
+func knownKeys() map[string]bool {
+	keys := map[string]bool{"numbers": true, "api_keys": true}
+	parser, err := kong.New(&struct{ config }{})
+	if err != nil {
+		return keys
+	}
+	for _, f := range parser.Model.Flags {
+		keys[yamlKey(f.Name)] = true
+	}
+	delete(keys, "help")
+	return keys
+}
+
+// suggest names the known key that looks most like a misspelt one, if one does.
+func suggest(key string, known map[string]bool) string {
+	best, least := "", 4
+	for k := range known {
+		if d := distance(key, k); d < least || d == least && k < best {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			last, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, last+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// problems says everything that is missing or wrong, a line each, with the flag and the variable to set.
+func (c *config) problems() error {
+	var wrong []error
+	need := func(value, pattern, flag, what string) {
+		switch {
+		case value == "":
+			wrong = append(wrong, fmt.Errorf("%s is missing: set --%s%s", what, flag, orEnv(flag)))
+		case pattern != "" && !regexp.MustCompile(pattern).MatchString(value):
+			wrong = append(wrong, fmt.Errorf("--%s: %q is not %s", flag, value, what))
+		}
+	}
+	sid := func(prefix string) string { return "^" + prefix + "[0-9a-fA-F]{32}$" }
+	need(c.AccountSID, sid("AC"), "account-sid", "the account SID (AC and 32 hexadecimal digits)")
+	need(c.WorkspaceSID, sid("WS"), "workspace-sid", "the TaskRouter workspace SID (WS and 32 hexadecimal digits)")
+	need(c.PublicURL, "^https?://[^/?#]+[^?#]*$", "public-url", "the public URL (https://…, without query)")
+	if c.AuthToken == "" {
+		wrong = append(wrong, errors.New("the auth token is missing: set TWILIO_AUTH_TOKEN"))
+	}
+	if c.RoutingWorkflow != "" {
+		need(c.RoutingWorkflow, sid("WW"), "routing-workflow", "a routing workflow SID (WW and 32 hexadecimal digits)")
+	} else if len(c.Numbers) == 0 {
+		wrong = append(wrong, errors.New("no calls can be routed: set --routing-workflow (or HOLDFAST_ROUTING_WORKFLOW), or list numbers in the file"))
+	}
+	if c.NotAnswering != "" {
+		need(c.NotAnswering, sid("WA"), "not-answering", "an activity SID (WA and 32 hexadecimal digits)")
+	}
+	for i, n := range c.Numbers {
+		if n.Number == "" || !regexp.MustCompile(sid("WW")).MatchString(n.RoutingWorkflow) {
+			wrong = append(wrong, fmt.Errorf("numbers, entry %d: needs number (+15551230000) and routing_workflow (WW…)", i+1))
+		}
+	}
+	for flag, value := range map[string]string{"twilio-url": c.TwilioURL, "hold-music": c.HoldMusic, "queue-music": c.QueueMusic} {
+		if value == "" {
+			continue
+		}
+		if u, err := url.Parse(value); err != nil || u.Host == "" {
+			wrong = append(wrong, fmt.Errorf("--%s: %q is not a URL", flag, value))
+		}
+	}
+	if c.Ring < time.Second || c.Ring > 600*time.Second || c.Ring%time.Second != 0 {
+		wrong = append(wrong, fmt.Errorf("--ring: %s is not whole seconds from 1s to 10m", c.Ring))
+	}
+	return errors.Join(wrong...)
+}
+
+func orEnv(flag string) string {
+	field, ok := reflect.TypeFor[config]().FieldByNameFunc(func(name string) bool {
+		return strings.EqualFold(name, strings.ReplaceAll(flag, "-", ""))
+	})
+	if !ok || field.Tag.Get("env") == "" {
+		return ""
+	}
+	return " (or " + field.Tag.Get("env") + ")"
+}
+
+// settings are what every call is told when it begins.
+func (c *config) settings() call.Settings {
+	s := call.DefaultSettings()
+	if c.Settings != nil {
+		s = *c.Settings
+	} else {
+		s.Ring, s.ConnectWithin, s.WrapUpWithin = c.Ring, c.Ring+15*time.Second, c.WrapUp
+	}
+	s.NotAnswering = call.AvailabilitySID(c.NotAnswering)
+	return s
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// serveCmd runs the real thing.
+type serveCmd struct {
+	Config   string `type:"existingfile" env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"YAML file with the same settings, underscores for dashes, and with numbers and api_keys."`
+	Settings config `embed:""`
+}
+
+// Help is what 'serve --help' adds.
+func (serveCmd) Help() string {
+	return `Point your number's voice webhook at PUBLIC_URL/twilio/voice, the number's status callback at PUBLIC_URL/twilio/call-status,
+the routing workflow's assignment callback at PUBLIC_URL/twilio/assignment and the workspace's event callback at
+PUBLIC_URL/twilio/events. The README says more.
+
+Example of a file:
+
+    public_url: https://calls.example.com
+    account_sid: AC…
+    workspace_sid: WS…
+    numbers:
+      - {number: "+15551230000", routing_workflow: WW…, attributes: {line: support}, max_wait: 30m}
+    api_keys:              # made by 'holdfast key'
+      - {name: ann, role: agent, agent: WK…, sha256: …}`
+}
+
+// Run serves until it is told to stop.
+func (c *serveCmd) Run(ctx context.Context) error {
+	lists, err := readLists(c.Config)
+	if err != nil {
+		return err
+	}
+	cfg := c.Settings
+	cfg.fileOnly = lists
+	if err := cfg.problems(); err != nil {
+		return fmt.Errorf("configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	log := newLogger(os.Stderr, cfg.LogLevel, cfg.LogFormat)
+	a, err := startApp(ctx, cfg, log, nil)
+	if err != nil {
+		return err
+	}
+	if len(cfg.APIKeys) == 0 {
+		log.Warn("no API keys are configured: nobody can use the API; make one with 'holdfast key'")
+	}
+	log.Info("holdfast serves", "address", a.addr, "public_url", cfg.PublicURL, "version", version(), "engine", a.engine.Address(), "engine_ui", a.engine.UIURL())
+	err = a.wait(ctx)
+	log.Info("holdfast stops; calls go on when it is back")
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	return errors.Join(err, a.stop(stopCtx))
+}
+
+// tlsFor is the TLS to the cluster; nil for none, or for the API key's default.
+func tlsFor(cfg config) *tls.Config {
+	if !cfg.TemporalTLS {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12}
+}
