@@ -20,15 +20,46 @@ type wireEnvelope struct {
 var kinds = func() map[string]reflect.Type {
 	m := map[string]reflect.Type{}
 	for _, e := range []Event{
-		CallReceived{}, CallStatusChanged{}, EnqueueEnded{},
-		ConferenceStarted{}, ConferenceEnded{}, ParticipantJoined{}, ParticipantLeft{}, ParticipantHeld{}, ParticipantUnheld{},
-		ParticipantMuted{}, ParticipantUnmuted{}, ParticipantModified{},
-		TaskCreated{}, TaskQueueEntered{}, TaskCanceled{}, TaskWrapup{}, TaskCompleted{}, TaskDeleted{},
-		AssignmentRequested{}, ReservationCreated{}, ReservationAccepted{}, ReservationRejected{}, ReservationTimedOut{},
-		ReservationCanceled{}, ReservationFailed{}, ReservationRescinded{}, ReservationWrapup{}, ReservationCompleted{},
-		HoldRequested{}, UnholdRequested{}, MuteRequested{}, UnmuteRequested{}, LeaveRequested{}, EndRequested{},
+		CallReceived{},
+		CallStatusChanged{},
+		EnqueueEnded{},
+		ConferenceStarted{},
+		ConferenceEnded{},
+		ParticipantJoined{},
+		ParticipantLeft{},
+		ParticipantHeld{},
+		ParticipantUnheld{},
+		ParticipantMuted{},
+		ParticipantUnmuted{},
+		ParticipantModified{},
+		TaskCreated{},
+		TaskQueueEntered{},
+		TaskCanceled{},
+		TaskWrapup{},
+		TaskCompleted{},
+		TaskDeleted{},
+		AssignmentRequested{},
+		ReservationCreated{},
+		ReservationAccepted{},
+		ReservationRejected{},
+		ReservationTimedOut{},
+		ReservationCanceled{},
+		ReservationFailed{},
+		ReservationRescinded{},
+		ReservationWrapup{},
+		ReservationCompleted{},
+		HoldRequested{},
+		UnholdRequested{},
+		MuteRequested{},
+		UnmuteRequested{},
+		LeaveRequested{},
+		EndRequested{},
 		WrapupCompleteRequested{},
-		CommandSucceeded{}, CommandFailed{}, CallReadBack{}, ReadBackDue{}, ClockTicked{},
+		CommandSucceeded{},
+		CommandFailed{},
+		CallReadBack{},
+		ReadBackDue{},
+		ClockTicked{},
 	} {
 		m[Kind(e)] = reflect.TypeOf(e)
 	}
@@ -67,7 +98,7 @@ func (e *Envelope) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(w.Data, v.Interface()); err != nil {
 		return fmt.Errorf("call: decode %s: %w", w.Kind, err)
 	}
-	event, ok := v.Elem().Interface().(Event)
+	event, ok := reflect.TypeAssert[Event](v.Elem())
 	if !ok {
 		return fmt.Errorf("call: %s is not an event", w.Kind)
 	}

@@ -113,9 +113,13 @@ func act(w *world) {
 		w.after(w.wait("when", 5*time.Minute), func() {
 			leg := w.agent()
 			w.tell([]call.Event{
-				call.HoldRequested{Request: r, Leg: customer}, call.UnholdRequested{Request: r, Leg: customer},
-				call.MuteRequested{Request: r, Leg: leg}, call.UnmuteRequested{Request: r, Leg: leg},
-				call.LeaveRequested{Request: r, Leg: leg}, call.EndRequested{Request: r}, call.WrapupCompleteRequested{Request: r},
+				call.HoldRequested{Request: r, Leg: customer},
+				call.UnholdRequested{Request: r, Leg: customer},
+				call.MuteRequested{Request: r, Leg: leg},
+				call.UnmuteRequested{Request: r, Leg: leg},
+				call.LeaveRequested{Request: r, Leg: leg},
+				call.EndRequested{Request: r},
+				call.WrapupCompleteRequested{Request: r},
 			}[kind])
 		})
 	}
