@@ -43,7 +43,10 @@ func (s *State) readBackReservation(now time.Time, r ReservationSnapshot) {
 		return
 	}
 	status := ReservationStatus(r.Status)
-	if r.Status == statusGone {
+	switch {
+	case r.Status == statusGone && (known.taken() || s.legOf(r.Reservation) != nil):
+		status = ReservationIsCompleted
+	case r.Status == statusGone:
 		status = ReservationIsCanceled
 	}
 	wasLapsed := known.lapsed()

@@ -60,7 +60,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	}
 	fmt.Println("\nThe phones go quiet. Holdfast stops …")
 	err = errors.Join(err, s.stop(ctx))
-	fmt.Printf("%d calls came in: %d talked to an agent, %d gave up, %d were under way, %d were lost. %d violations.\n",
+	fmt.Printf("Calls: %d came in; %d completed, %d abandoned, %d cut short by you, %d lost. Violations: %d.\n",
 		report.Started, report.Completed, report.Abandoned, report.Stopped, report.Lost, report.ViolationCount)
 	for _, v := range report.Violations {
 		fmt.Println("  violation:", v)

@@ -17,6 +17,7 @@ type apiCall struct {
 	ID      string   `json:"id"`
 	State   string   `json:"state"`
 	Outcome string   `json:"outcome"`
+	EndedBy string   `json:"ended_by"`
 	From    string   `json:"from"`
 	Agent   *apiName `json:"agent"`
 	Legs    []apiLeg `json:"legs"`

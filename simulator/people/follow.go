@@ -51,6 +51,9 @@ func (r *run) follow(ctx context.Context, c *conversation, res result, why strin
 		last = got
 		switch {
 		case got.status == http.StatusOK && got.call.State == stateEnded:
+			if res == resultLost && (got.call.EndedBy == "supervisor" || got.call.EndedBy == "admin") {
+				res, why = resultStopped, "" // nobody of the script did: somebody who watches tried the API
+			}
 			r.account(c, res, got.call)
 			return res, why
 		case got.status == http.StatusNotFound && (res == resultRejected || res == resultLost || !line.answered):

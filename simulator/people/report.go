@@ -23,7 +23,7 @@ type Report struct {
 	Abandoned int `json:"abandoned"` // the caller left before anybody talked to him
 	Rejected  int `json:"rejected"`  // refused before the call was answered
 	Lost      int `json:"lost"`
-	Stopped   int `json:"stopped"` // under way when the run was stopped
+	Stopped   int `json:"stopped"` // under way when the run was stopped, or ended by a supervisor, whom no script has
 
 	LostCalls []LostCall     `json:"lost_calls,omitempty"` // the first thousand
 	Scenarios map[string]int `json:"scenarios"`            // calls by what was planned for them

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/simulator"
@@ -76,6 +77,8 @@ type run struct {
 
 	narrating sync.Mutex
 
+	acting atomic.Int32 // agents whose button is pressed and not answered
+
 	mu     sync.Mutex
 	byFrom map[string]*conversation
 	byCall map[string]*conversation
@@ -107,6 +110,7 @@ func Run(ctx context.Context, sim *simulator.Simulator, centre *Centre, script *
 	started := r.placeCalls(inner)
 	r.book.stop(time.Now())
 	if ctx.Err() == nil {
+		r.letActionsFinish(ctx)
 		r.checkTheWorld(ctx)
 	}
 	cancel()
@@ -116,6 +120,23 @@ func Run(ctx context.Context, sim *simulator.Simulator, centre *Centre, script *
 		return report, fmt.Errorf("stopped after %d of %d calls: %w", started, cfg.Calls, context.Cause(ctx))
 	}
 	return report, nil
+}
+
+// letActionsFinish waits for the answers to buttons that are pressed: the event that ends a call overtakes the answer that says so.
+func (r *run) letActionsFinish(ctx context.Context) {
+	late := time.NewTimer(acceptedLimit)
+	defer late.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for r.acting.Load() > 0 {
+		select {
+		case <-again.C:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunConfig) (*run, error) {

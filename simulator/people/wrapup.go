@@ -67,6 +67,8 @@ func (a *agent) lookState(call string) (state string, there bool) {
 func (d *desk) complete(ctx context.Context) {
 	a := d.a
 	key := a.nextKey(d.call, "wrap-up")
+	a.r.acting.Add(1)
+	defer a.r.acting.Add(-1)
 	deadline := time.Now().Add(a.r.limits.wrap)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		got := a.api.act(ctx, "/v1/calls/"+d.call+"/wrap-up/complete", key)
