@@ -16,10 +16,12 @@ const (
 // Action is something that a person asked for, and how it went.
 type Action struct {
 	Request
-	Kind   string       `json:"kind"` // the event's kind, such as "HoldRequested"
-	Leg    SID          `json:"leg,omitempty"`
-	Status ActionStatus `json:"status"`
-	Detail string       `json:"detail,omitempty"` // why it failed
+	Kind string `json:"kind"` // the event's kind, such as "HoldRequested"
+	Leg  SID    `json:"leg,omitempty"`
+	// Reservation is what it is about, of an accept or a reject.
+	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+	Status      ActionStatus   `json:"status"`
+	Detail      string         `json:"detail,omitempty"` // why it failed
 }
 
 // keptActions is how many outcomes travel with a call, so that an action asked again finds its own.
@@ -96,6 +98,8 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 		if s.Leg(a.Leg).State == LegLeft {
 			return ActionVerified, ""
 		}
+	case "AcceptRequested", "RejectRequested":
+		return s.judgeReservation(a)
 	case "EndRequested":
 		if c := s.Customer(); c.State == LegLeft && s.everybodyLeft() {
 			return ActionVerified, ""

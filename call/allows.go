@@ -18,6 +18,11 @@ const (
 	CodeLegLeaving   = "leg_leaving"    // the leg is being taken out
 	CodeCustomerLeg  = "customer_leg"   // the customer cannot be made to leave; end the call
 	CodeNotWrapping  = "not_wrapping"   // there is no wrap-up to complete
+
+	CodeUnknownReservation = "unknown_reservation"     // the call has no such reservation
+	CodeNotPending         = "reservation_not_pending" // the reservation was answered, or came to nothing
+	CodeAccepting          = "reservation_accepting"   // the accept is under way
+	CodeRejecting          = "reservation_rejecting"   // the reject is under way
 )
 
 // Allows says whether an action is possible now: nil, or a [*NotAllowed] that says why not. An action that is known already is allowed, and
@@ -40,6 +45,10 @@ func (s *State) Allows(e Event) error {
 			return &NotAllowed{CodeCustomerLeg, "the customer's leg cannot be made to leave; end the call instead"}
 		}
 		return nil
+	case AcceptRequested:
+		return s.allowsOffer(e.Request, e.Reservation, true)
+	case RejectRequested:
+		return s.allowsOffer(e.Request, e.Reservation, false)
 	case EndRequested:
 		if s.known(e.Request) || s.Customer() != nil && !s.talkOver() {
 			return nil

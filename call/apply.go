@@ -1,6 +1,9 @@
 package call
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Apply lets an event take effect. now is when it happened, as far as is known: when the webhook was received, or the present.
 // It never fails: what is stale, repeated or not allowed changes nothing.
@@ -10,7 +13,7 @@ func (s *State) Apply(now time.Time, e Event) {
 	}
 	switch e := e.(type) {
 	case CallReceived:
-		s.received(now, e.Call, e.From, e.To, e.Direction)
+		s.received(now, e.Call, Caller{e.From, e.To, e.Direction})
 	case CallStatusChanged:
 		s.callStatus(now, e)
 	case EnqueueEnded:
@@ -46,8 +49,10 @@ func (s *State) Apply(now time.Time, e Event) {
 	case TaskDeleted:
 		s.taskIs(e.Task, statusGone)
 	case AssignmentRequested:
-		s.assigned(now, e.Assignment)
+		s.received(now, "", e.Caller)
+		s.assigned(now, e)
 	case ReservationCreated:
+		s.received(now, "", e.Caller)
 		s.offered(now, e.Assignment, ReservationIsPending)
 	case ReservationAccepted:
 		s.accepted(now, e)
@@ -75,6 +80,10 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.request(e, e.Request, e.Leg)
 	case LeaveRequested:
 		s.request(e, e.Request, e.Leg)
+	case AcceptRequested:
+		s.requestAccept(e)
+	case RejectRequested:
+		s.requestReject(e)
 	case EndRequested:
 		s.request(e, e.Request, "")
 	case WrapupCompleteRequested:
@@ -96,8 +105,8 @@ func (s *State) Apply(now time.Time, e Event) {
 // fromTwilio says whether an event is Twilio's own word.
 func fromTwilio(e Event) bool {
 	switch e.(type) {
-	case HoldRequested, UnholdRequested, MuteRequested, UnmuteRequested, LeaveRequested, EndRequested, WrapupCompleteRequested,
-		CommandSucceeded, CommandFailed, ReadBackDue, ClockTicked:
+	case HoldRequested, UnholdRequested, MuteRequested, UnmuteRequested, LeaveRequested, AcceptRequested, RejectRequested, EndRequested,
+		WrapupCompleteRequested, CommandSucceeded, CommandFailed, ReadBackDue, ClockTicked:
 		return false
 	default:
 		return true
@@ -110,6 +119,7 @@ func (s *State) settle(now time.Time) {
 		return
 	}
 	s.settleReservations()
+	s.settleFlags(now)
 	s.settleCompany(now)
 	s.settleEnd(now)
 	s.settleFlights()
@@ -127,18 +137,14 @@ func (s *State) settle(now time.Time) {
 	}
 }
 
-// received notes who calls whom.
-func (s *State) received(now time.Time, leg SID, from, to, direction string) {
+// received notes who calls whom, as far as that was not known.
+func (s *State) received(now time.Time, leg SID, who Caller) {
 	if s.ReceivedAt.IsZero() {
 		s.ReceivedAt = now
 	}
-	if s.From == "" {
-		s.From, s.To, s.Direction = from, to, direction
-	}
+	s.From, s.To, s.Direction = cmp.Or(s.From, who.From), cmp.Or(s.To, who.To), cmp.Or(s.Direction, who.Direction)
 	c := s.customer(now, leg)
-	if c.Address == "" {
-		c.Address = from
-	}
+	c.Address = cmp.Or(c.Address, s.From)
 }
 
 // Who may end a call besides the roles of those who ask for it by the API.

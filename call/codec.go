@@ -53,6 +53,8 @@ var kinds = func() map[string]reflect.Type {
 		MuteRequested{},
 		UnmuteRequested{},
 		LeaveRequested{},
+		AcceptRequested{},
+		RejectRequested{},
 		EndRequested{},
 		WrapupCompleteRequested{},
 		CommandSucceeded{},

@@ -1,5 +1,7 @@
 package call
 
+import "time"
+
 // A Command is something that the call wants of Twilio. The set is sealed. Commands are the difference between wanted and observed:
 // they may be given again, and giving one twice does no harm.
 type Command interface{ command() }
@@ -37,6 +39,10 @@ type (
 	HangUpCall struct {
 		Leg SID `json:"leg"`
 	}
+	// DismissCaller has a caller whom nobody will come for told so, wherever he waits, and his call ended.
+	DismissCaller struct {
+		Leg SID `json:"leg"`
+	}
 	// CompleteTask moves the task to completed.
 	CompleteTask struct {
 		Task   TaskSID `json:"task_sid"`
@@ -47,10 +53,21 @@ type (
 		Task   TaskSID `json:"task_sid"`
 		Reason string  `json:"reason"`
 	}
-	// RejectReservation gives the task back to TaskRouter, to be offered to somebody else.
-	RejectReservation struct {
+	// InstructReservation accepts a reservation: TaskRouter dials the agent, and brings him and the customer into a conference.
+	InstructReservation struct {
+		Call        ID             `json:"call_id"` // for the callbacks' URLs
 		Task        TaskSID        `json:"task_sid"`
 		Reservation ReservationSID `json:"reservation_sid"`
+		To          string         `json:"to,omitempty"`   // "" leaves it to TaskRouter: the agent's contact_uri
+		From        string         `json:"from,omitempty"` // what the customer dialled
+		Ring        time.Duration  `json:"ring"`
+	}
+	// RejectReservation gives the task back to TaskRouter, to be offered to somebody else. Availability is where the agent goes; ""
+	// leaves him where he is.
+	RejectReservation struct {
+		Task         TaskSID         `json:"task_sid"`
+		Reservation  ReservationSID  `json:"reservation_sid"`
+		Availability AvailabilitySID `json:"availability_sid,omitempty"`
 	}
 	// SetAvailability moves an agent who did not answer to the availability for it, for TaskRouter would ring him again and again.
 	SetAvailability struct {
@@ -66,17 +83,19 @@ type (
 	}
 )
 
-func (HoldParticipant) command()   {}
-func (MuteParticipant) command()   {}
-func (FlagParticipant) command()   {}
-func (RemoveParticipant) command() {}
-func (EndConference) command()     {}
-func (HangUpCall) command()        {}
-func (CompleteTask) command()      {}
-func (CancelTask) command()        {}
-func (RejectReservation) command() {}
-func (SetAvailability) command()   {}
-func (ReadBack) command()          {}
+func (HoldParticipant) command()     {}
+func (MuteParticipant) command()     {}
+func (FlagParticipant) command()     {}
+func (RemoveParticipant) command()   {}
+func (EndConference) command()       {}
+func (HangUpCall) command()          {}
+func (DismissCaller) command()       {}
+func (CompleteTask) command()        {}
+func (CancelTask) command()          {}
+func (InstructReservation) command() {}
+func (RejectReservation) command()   {}
+func (SetAvailability) command()     {}
+func (ReadBack) command()            {}
 
 // Order is a command on its way: Plan gives it, [State.Begin] notes it, and its result names it by Number.
 type Order struct {

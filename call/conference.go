@@ -39,6 +39,10 @@ func (s *State) conferenceEnded(now time.Time, e ConferenceEnded) {
 	}
 }
 
+// deaf says whether there is a conference of which no callback ever told: somebody else made it, by an instruction of his own. What happens
+// in it is known by looking alone.
+func (s *State) deaf() bool { return s.Conference.live() && s.Conference.Sequence == 0 }
+
 // live says whether there is a conference that is not over.
 func (c *Conference) live() bool { return c.SID != "" && !c.Ended }
 

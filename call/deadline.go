@@ -16,6 +16,7 @@ const (
 	DeadlineConfirm DeadlineKind = "confirm" // Subject: the flight's
 	DeadlineSettle  DeadlineKind = "settle"
 	DeadlineWrapUp  DeadlineKind = "wrap-up"
+	DeadlineParting DeadlineKind = "parting" // the caller whom nobody comes for has been told by now
 	DeadlineSilence DeadlineKind = "silence"
 )
 
@@ -57,13 +58,25 @@ func (s *State) settleSilence(now time.Time) {
 	if s.HeardAt.IsZero() {
 		s.HeardAt = now
 	}
+	after := s.lookAfter()
+	if s.deaf() {
+		s.Deadlines = slices.DeleteFunc(s.Deadlines, func(d Deadline) bool { return d.Kind == DeadlineSilence && d.At.After(now.Add(after)) })
+	}
 	if !s.hasDeadline(DeadlineSilence, "") {
-		at := s.HeardAt.Add(s.Settings.LookAfter)
+		at := s.HeardAt.Add(after)
 		if !at.After(now) {
-			at = now.Add(s.Settings.LookAfter)
+			at = now.Add(after)
 		}
 		s.setDeadline(DeadlineSilence, "", at)
 	}
+}
+
+// lookAfter is how long silence may last: a twentieth of what is set where no callbacks come, which is 30 seconds by default.
+func (s *State) lookAfter() time.Duration {
+	if s.deaf() {
+		return s.Settings.LookAfter / 20
+	}
+	return s.Settings.LookAfter
 }
 
 // tick lets every deadline that is over take effect, the earliest first.
@@ -90,7 +103,9 @@ func (s *State) tick(now time.Time) {
 		case DeadlineSettle:
 			s.settleDue()
 		case DeadlineSilence:
-			s.WantLook = s.WantLook || now.Sub(s.HeardAt) >= s.Settings.LookAfter
+			s.WantLook = s.WantLook || now.Sub(s.HeardAt) >= s.lookAfter()
+		case DeadlineParting:
+			s.Parting = PartingOver
 		case DeadlineWrapUp:
 			s.Task.WantCompleted = true
 		}

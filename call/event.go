@@ -92,14 +92,20 @@ type Assignment struct {
 	QueueName string   `json:"queue_name,omitempty"`
 }
 
+// Caller is who calls whom, as <Enqueue> wrote it into the task's attributes: all that is known of a call that never met our voice webhook.
+type Caller struct {
+	From      string `json:"from,omitempty"`
+	To        string `json:"to,omitempty"`
+	Direction string `json:"direction,omitempty"`
+}
+
 // What TaskRouter says.
 type (
-	// TaskCreated is task.created. From and To are the task's attributes, for calls that never met our voice webhook.
+	// TaskCreated is task.created.
 	TaskCreated struct {
 		Task TaskSID `json:"task_sid"`
 		Call SID     `json:"call_sid,omitempty"`
-		From string  `json:"from,omitempty"`
-		To   string  `json:"to,omitempty"`
+		Caller
 	}
 	// TaskQueueEntered is task-queue.entered: the task waits in this queue now. At is TaskRouter's own time, for events may
 	// arrive out of order.
@@ -128,15 +134,25 @@ type (
 		Task TaskSID `json:"task_sid"`
 	}
 
-	// AssignmentRequested is the assignment callback, which we answered with a conference instruction: the accept is under way.
-	AssignmentRequested struct{ Assignment }
+	// AssignmentRequested is the assignment callback, which we answered with a conference instruction: the accept is under way. Manual
+	// says that we answered with none: the agent accepts, by us or by an instruction of his desktop's own.
+	AssignmentRequested struct {
+		Assignment
+		Caller
+		Manual bool `json:"manual,omitempty"`
+	}
 	// ReservationCreated is reservation.created.
-	ReservationCreated struct{ Assignment }
-	// ReservationAccepted is reservation.accepted: both legs are in the conference. AgentCall is the leg that the task's attributes
-	// name as the agent's, where they do.
+	ReservationCreated struct {
+		Assignment
+		Caller
+	}
+	// ReservationAccepted is reservation.accepted: both legs are in the conference. AgentCall and Conference are what the task's
+	// attributes name as the agent's leg and the room, where they do.
 	ReservationAccepted struct {
 		Assignment
-		AgentCall SID `json:"agent_call_sid,omitempty"`
+		Caller
+		AgentCall  SID           `json:"agent_call_sid,omitempty"`
+		Conference ConferenceSID `json:"conference_sid,omitempty"`
 	}
 	// ReservationRejected is reservation.rejected.
 	ReservationRejected struct{ Assignment }
@@ -201,6 +217,17 @@ type (
 		Request
 		Leg SID `json:"leg"`
 	}
+	// AcceptRequested asks that an agent be brought together with the customer, who was offered to him.
+	AcceptRequested struct {
+		Request
+		Reservation ReservationSID `json:"reservation_sid"`
+	}
+	// RejectRequested says that an agent does not take the call. Availability is where he goes; "" leaves him where he is.
+	RejectRequested struct {
+		Request
+		Reservation  ReservationSID  `json:"reservation_sid"`
+		Availability AvailabilitySID `json:"availability_sid,omitempty"`
+	}
 	// EndRequested asks that the call end for everybody.
 	EndRequested struct{ Request }
 	// WrapupCompleteRequested says that the agent's work after the call is done.
@@ -262,10 +289,13 @@ type TaskSnapshot struct {
 	Status string  `json:"status"`
 }
 
-// ReservationSnapshot is the newest open reservation as read back.
+// ReservationSnapshot is the newest open reservation as read back. Of one that the call had not heard of it says whose it is.
 type ReservationSnapshot struct {
 	Reservation ReservationSID `json:"reservation_sid"`
 	Status      string         `json:"status"`
+	Agent       AgentSID       `json:"agent_sid,omitempty"`
+	AgentName   string         `json:"agent_name,omitempty"`
+	Address     string         `json:"address,omitempty"`
 }
 
 // ConferenceSnapshot is the conference as read back, by SID or, before it is known, by its name, the task's SID.
@@ -308,6 +338,8 @@ func (UnholdRequested) event()         {}
 func (MuteRequested) event()           {}
 func (UnmuteRequested) event()         {}
 func (LeaveRequested) event()          {}
+func (AcceptRequested) event()         {}
+func (RejectRequested) event()         {}
 func (EndRequested) event()            {}
 func (WrapupCompleteRequested) event() {}
 func (CommandSucceeded) event()        {}

@@ -49,6 +49,10 @@ func flightOf(c Command) (subject string, target bool) {
 		return subjectConference, false
 	case CompleteTask, CancelTask:
 		return subjectTask, false
+	case DismissCaller:
+		return string(c.Leg), false
+	case InstructReservation:
+		return string(c.Reservation), false
 	case RejectReservation:
 		return string(c.Reservation), false
 	case SetAvailability:
@@ -100,8 +104,14 @@ func (s *State) commandSucceeded(now time.Time, number int) {
 		return
 	}
 	f.Accepted = true
-	if f.Kind == "SetAvailability" {
+	switch f.Kind {
+	case "SetAvailability":
 		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
+	case "InstructReservation":
+		s.instructed(now, ReservationSID(f.Subject)) // the phone rings: the connect deadline watches it from here
+	case "DismissCaller":
+		s.Parting = PartingSpoken
+		s.setDeadline(DeadlineParting, "", now.Add(4*s.Settings.SettleWithin))
 	}
 	if !s.reached(*f) {
 		s.setDeadline(DeadlineConfirm, f.Subject, now.Add(s.Settings.ConfirmWithin))
@@ -154,7 +164,7 @@ func (s *State) drop(number int) {
 // reached says whether what a flight asked for is so.
 func (s *State) reached(f Flight) bool {
 	leg := s.Leg(SID(f.Subject))
-	if leg != nil && leg.State == LegLeft && f.Kind != "HangUpCall" {
+	if leg != nil && leg.State == LegLeft && f.Kind != "HangUpCall" && f.Kind != "DismissCaller" {
 		return true // whatever it was for is past
 	}
 	switch f.Kind {
@@ -173,6 +183,11 @@ func (s *State) reached(f Flight) bool {
 	case "RejectReservation":
 		r := s.findReservation(ReservationSID(f.Subject))
 		return r != nil && r.lapsed()
+	case "InstructReservation":
+		r := s.findReservation(ReservationSID(f.Subject))
+		return f.Accepted || r != nil && (r.taken() || r.lapsed())
+	case "DismissCaller":
+		return f.Accepted || s.customerGone()
 	case "SetAvailability":
 		return f.Accepted
 	default:
@@ -202,8 +217,20 @@ func (s *State) tried(now time.Time, f Flight, why string) {
 	case "RemoveParticipant":
 		leg.WantGone = false
 		s.failActions(leg.Call, why, "LeaveRequested")
+	case "FlagParticipant":
+		s.alert(now, AlertFlagStuck, f.Subject, "endConferenceOnExit of this leg cannot be set: "+why)
+	case "InstructReservation":
+		s.findReservation(ReservationSID(f.Subject)).WantAccepted = false
+		s.failReservationActions(ReservationSID(f.Subject), why, "AcceptRequested")
 	case "RejectReservation":
-		s.end(endedBySystem)
+		if r := s.findReservation(ReservationSID(f.Subject)); r.WantRejected {
+			s.end(endedBySystem)
+		} else {
+			r.Declined = false
+			s.failReservationActions(r.Reservation, why, "RejectRequested")
+		}
+	case "DismissCaller":
+		s.Parting = PartingOver
 	case "SetAvailability":
 		s.movedOff(f.Subject)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":

@@ -126,7 +126,25 @@ func (l *Leg) leave(now time.Time, reason string) {
 }
 
 func (l *Leg) setFlags(p Participant) {
+	if p.EndConferenceOnExit != l.wantFlag() && l.EndConferenceOnExit == l.wantFlag() {
+		l.Flipped++
+	}
 	l.Hold, l.Muted, l.EndConferenceOnExit = p.Hold, p.Muted, p.EndConferenceOnExit
+}
+
+// wantFlag says whether the conference is to end when the leg leaves it: with the customer alone.
+func (l *Leg) wantFlag() bool { return l.Role == RoleCustomer }
+
+// maxFlips is how often a flag may be found other than wanted before it is left so: whoever flips it a third time would do it for ever.
+const maxFlips = 3
+
+// settleFlags raises an alert about legs whose flag is not ours to set.
+func (s *State) settleFlags(now time.Time) {
+	for i := range s.Legs {
+		if l := &s.Legs[i]; l.Flipped >= maxFlips {
+			s.alert(now, AlertFlagFlipped, string(l.Call), "somebody else sets endConferenceOnExit of this leg again and again; it is left so")
+		}
+	}
 }
 
 // soft says whether the leg's phone is a browser's or an app's, which can die without a word.

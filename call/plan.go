@@ -42,9 +42,19 @@ func (s *State) planEnd(add func(Command)) {
 	c := s.Customer()
 	inRoom := c != nil && c.State == LegJoined && s.Conference.live()
 	// Ending the conference ends the customer's call as a rule; only a look tells whether it did not.
-	if c != nil && !s.customerGone() && !inRoom && (c.State == LegWaiting || s.Close) {
+	switch {
+	case c == nil || s.customerGone() || inRoom || c.State != LegWaiting && !s.Close:
+	case s.forsaken() && s.Parting == PartingUnknown:
+		add(DismissCaller{Leg: c.Call})
+	case s.forsaken() && s.Parting == PartingSpoken:
+	default:
 		add(HangUpCall{Leg: c.Call})
 	}
+}
+
+// forsaken says whether the customer still waits and the call ends because nobody will come: he is owed a word.
+func (s *State) forsaken() bool {
+	return s.WantEnd && (s.EndedBy == endedByTaskRouter || s.EndedBy == endedBySystem) && s.Customer().State == LegWaiting
 }
 
 // planLeg brings one leg in the conference to where it is wanted. What changes the leg most goes first, for the rest may be moot then.
@@ -53,14 +63,14 @@ func (s *State) planLeg(l *Leg, add func(Command)) {
 		return
 	}
 	conference := s.Conference.SID
-	switch flag := l.Role == RoleCustomer; {
+	switch flag := l.wantFlag(); {
 	case l.WantGone:
 		add(RemoveParticipant{Conference: conference, Leg: l.Call})
 	case l.Hold != l.WantHold:
 		add(HoldParticipant{Conference: conference, Leg: l.Call, Hold: l.WantHold})
 	case l.Muted != l.WantMuted:
 		add(MuteParticipant{Conference: conference, Leg: l.Call, Muted: l.WantMuted})
-	case l.EndConferenceOnExit != flag && !l.Hold: // Twilio does not take it from a leg on hold
+	case l.EndConferenceOnExit != flag && l.Flipped < maxFlips && !l.Hold: // Twilio does not take it from a leg on hold
 		add(FlagParticipant{Conference: conference, Leg: l.Call, EndConferenceOnExit: flag})
 	}
 }
@@ -88,8 +98,14 @@ func (s *State) planReservation(r *Reservation, add func(Command)) {
 	if r.WantOff {
 		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
 	}
-	if r.WantRejected && !r.lapsed() && !s.talkOver() {
-		add(RejectReservation{Task: r.Task, Reservation: r.Reservation})
+	switch {
+	case s.talkOver() || r.lapsed() || r.taken():
+	case r.WantRejected, r.Declined:
+		add(RejectReservation{Task: r.Task, Reservation: r.Reservation, Availability: r.DeclinedTo})
+	case r.WantAccepted && !r.Instructed && !s.WantEnd:
+		add(InstructReservation{
+			Call: s.ID, Task: r.Task, Reservation: r.Reservation, To: r.Address, From: s.To, Ring: s.Settings.Ring,
+		})
 	}
 }
 

@@ -23,6 +23,9 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 		s.taskIs(t.Task, t.Status)
 	}
 	if r := e.Snapshot.Reservation; r != nil {
+		if s.findReservation(r.Reservation) == nil {
+			s.discovered(now, e.Snapshot.Task, *r)
+		}
 		s.readBackReservation(now, *r)
 	}
 	if c := e.Snapshot.Conference; c != nil {
@@ -34,6 +37,16 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 		s.Close = true
 	case s.Task.Canceled && !s.met():
 		s.end(endedByTaskRouter)
+	}
+}
+
+// discovered: there is an offer whose events never came.
+func (s *State) discovered(now time.Time, task *TaskSnapshot, r ReservationSnapshot) {
+	switch status := ReservationStatus(r.Status); {
+	case task == nil || task.Task != s.Task.SID || r.Agent == "":
+	case status == ReservationIsPending, status == ReservationIsAccepted, status == ReservationIsWrapping:
+		a := Assignment{Reservation: r.Reservation, Task: task.Task, Agent: r.Agent, AgentName: r.AgentName, Address: r.Address}
+		s.offered(now, a, status)
 	}
 }
 

@@ -1,6 +1,9 @@
 package call
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // rank orders what can be said of a reservation: the highest that was said counts, in whatever order it was said.
 func (r ReservationStatus) rank() int {
@@ -74,21 +77,40 @@ func (s *State) offered(now time.Time, a Assignment, status ReservationStatus) *
 	return r
 }
 
-// assigned: we answered the assignment callback, and the agent's phone rings.
-func (s *State) assigned(now time.Time, a Assignment) {
-	r := s.offered(now, a, ReservationIsPending)
-	if !r.Instructed {
-		r.Instructed = true
-		if !r.lapsed() && !s.met() {
-			s.setDeadline(DeadlineConnect, string(a.Reservation), now.Add(s.Settings.ConnectWithin))
-		}
+// assigned: we answered the assignment callback. Unless the agent is to accept first, his phone rings.
+func (s *State) assigned(now time.Time, e AssignmentRequested) {
+	s.offered(now, e.Assignment, ReservationIsPending)
+	if !e.Manual {
+		s.instructed(now, e.Reservation)
 	}
 }
 
+// instructed: TaskRouter has a conference instruction of ours, and dials the agent.
+func (s *State) instructed(now time.Time, sid ReservationSID) {
+	r := s.findReservation(sid)
+	if r.Instructed {
+		return
+	}
+	r.Instructed = true
+	if !r.lapsed() && !s.met() {
+		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.ConnectWithin))
+	}
+}
+
+// accepted: both are in the conference. Of one that an instruction of somebody else's made no callback may ever tell: so it is looked at.
 func (s *State) accepted(now time.Time, e ReservationAccepted) {
+	s.received(now, "", e.Caller)
+	first := s.findReservation(e.Reservation)
+	told := first != nil && first.taken()
 	r := s.offered(now, e.Assignment, ReservationIsAccepted)
 	if e.AgentCall != "" {
 		r.AgentCall = e.AgentCall
+	}
+	if e.Conference != "" {
+		s.seen(e.Conference, 0)
+	}
+	if !told && !r.Instructed && s.deaf() {
+		s.WantLook = true
 	}
 }
 
@@ -143,9 +165,30 @@ func (s *State) settleReservations() {
 			leg.Agent, leg.AgentName, leg.Address = r.Agent, r.AgentName, r.Address
 		}
 	}
+	s.settleSpare()
 	if s.met() {
 		for i := range s.Reservations {
 			s.clearDeadline(DeadlineConnect, string(s.Reservations[i].Reservation))
+		}
+	}
+}
+
+// settleSpare takes out an agent who had answered when his offer was given to somebody else, or taken back: only one meets the customer, and
+// nobody sits in an empty room. Whose leg is whose is a guess while several are in the room, until the task's attributes name the one
+// who has the call.
+func (s *State) settleSpare() {
+	c := s.Customer()
+	given := slices.ContainsFunc(s.Reservations, func(r Reservation) bool {
+		l := s.Leg(r.AgentCall)
+		return r.taken() && l != nil && l.State == LegJoined
+	})
+	for i := range s.Legs {
+		l := &s.Legs[i]
+		r := s.findReservation(l.Reservation)
+		switch {
+		case r == nil || l.State != LegJoined || r.AgentCall == l.Call:
+		case r.Status == ReservationIsRescinded && given, r.Status == ReservationIsRejected && c.State != LegJoined:
+			l.WantGone = true
 		}
 	}
 }
@@ -158,12 +201,17 @@ func (s *State) reservationOf(leg *Leg) ReservationSID {
 			return s.Reservations[i].Reservation
 		}
 	}
-	if leg.Instruction != "" && s.findReservation(leg.Instruction) != nil {
+	// Where several were rung at once, all callbacks go to the address that the first of them brought with him.
+	another := func(sid ReservationSID) bool {
+		r := s.findReservation(sid)
+		return r != nil && r.AgentCall != "" && r.AgentCall != leg.Call
+	}
+	if leg.Instruction != "" && s.findReservation(leg.Instruction) != nil && !another(leg.Instruction) {
 		if other := s.legOf(leg.Instruction); other == nil || other == leg {
 			return leg.Instruction
 		}
 	}
-	if leg.Reservation != "" {
+	if leg.Reservation != "" && !another(leg.Reservation) {
 		return leg.Reservation
 	}
 	for i := len(s.Reservations) - 1; i >= 0; i-- {

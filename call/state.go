@@ -106,7 +106,8 @@ type Leg struct {
 	Reason              string         `json:"reason,omitempty"` // of leaving, in Twilio's words
 	JoinedAt            time.Time      `json:"joined_at,omitzero"`
 	LeftAt              time.Time      `json:"left_at,omitzero"`
-	Sequence            int            `json:"sequence"` // of the last conference event that counted
+	Sequence            int            `json:"sequence"`          // of the last conference event that counted
+	Flipped             int            `json:"flipped,omitempty"` // how often EndConferenceOnExit was found other than wanted
 
 	// Wanted.
 	WantHold  bool `json:"want_hold"`
@@ -134,7 +135,7 @@ const (
 type Reservation struct {
 	Assignment
 	Status ReservationStatus `json:"status"`
-	// Instructed says that we answered the assignment callback, so that the accept is under way.
+	// Instructed says that we gave a conference instruction, so that the accept is under way.
 	Instructed bool `json:"instructed"`
 	AgentCall  SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
 	// Missed says that the agent's phone rang in vain; WantOff that he is to be moved off, until that is done.
@@ -144,7 +145,21 @@ type Reservation struct {
 	// the task is to be offered to somebody else.
 	Looked       bool `json:"looked,omitempty"`
 	WantRejected bool `json:"want_rejected,omitempty"`
+	// WantAccepted says that the agent asked for the call; Declined that he asked not to have it, and wants to be at DeclinedTo then.
+	WantAccepted bool            `json:"want_accepted,omitempty"`
+	Declined     bool            `json:"declined,omitempty"`
+	DeclinedTo   AvailabilitySID `json:"declined_to,omitempty"`
 }
+
+// Parting is where the farewell to a caller is whom nobody will come for.
+type Parting string
+
+// Partings.
+const (
+	PartingUnknown Parting = ""
+	PartingSpoken  Parting = "spoken" // Twilio tells him
+	PartingOver    Parting = "over"   // he was told, or cannot be
+)
 
 // Task is the call's TaskRouter task.
 type Task struct {
@@ -193,6 +208,7 @@ type State struct {
 	WantEnd  bool    `json:"want_end"`            // the call is to end for everybody
 	WantLook bool    `json:"want_look,omitempty"` // the call is to be read back
 	Close    bool    `json:"close,omitempty"`     // Twilio had its time to close what the customer left behind: we do it now
+	Parting  Parting `json:"parting,omitempty"`   // whether a caller whom nobody comes for has been told
 	Moved    bool    `json:"moved,omitempty"`     // somebody else took the customer's leg elsewhere, for good
 	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "supervisor", "admin", "taskrouter", "system"
 	Outcome  Outcome `json:"outcome,omitempty"`   // derived after each event, for a late one may tell more
@@ -201,8 +217,10 @@ type State struct {
 	Flights   []Flight   `json:"flights,omitempty"` // at most one for each subject
 	Tries     []Try      `json:"tries,omitempty"`   // commands that did not take, so far
 	Deadlines []Deadline `json:"deadlines,omitempty"`
-	Numbered  int        `json:"numbered"`        // orders given so far
-	Looks     int        `json:"looks,omitempty"` // how often what the customer left behind was looked at
+	Numbered  int        `json:"numbered"`          // orders given so far
+	Looks     int        `json:"looks,omitempty"`   // how often what the customer left behind was looked at
+	Alerts    []Alert    `json:"alerts,omitempty"`  // the last ones
+	Alerted   int        `json:"alerted,omitempty"` // alerts so far
 }
 
 // New is a call of which nothing is known yet.

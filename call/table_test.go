@@ -82,6 +82,8 @@ var happenings = []string{
 	`MuteRequested action=a1 by={"role":"agent"} leg=CAagent`,
 	`UnmuteRequested action=a1 by={"role":"agent"} leg=CAagent`,
 	`LeaveRequested action=a1 by={"role":"agent"} leg=CAagent`,
+	`AcceptRequested action=a1 by={"role":"agent"} reservation_sid=WR1`,
+	`RejectRequested action=a1 by={"role":"agent"} reservation_sid=WR1`,
 	`EndRequested action=a1 by={"role":"supervisor"}`,
 	`WrapupCompleteRequested action=a1 by={"role":"agent"}`,
 	"CommandSucceeded command=1",

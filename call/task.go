@@ -17,7 +17,7 @@ func (s *State) noteTask(sid TaskSID) bool {
 }
 
 func (s *State) taskCreated(now time.Time, e TaskCreated) {
-	s.received(now, e.Call, e.From, e.To, "inbound")
+	s.received(now, e.Call, e.Caller)
 	s.noteTask(e.Task)
 }
 
@@ -36,6 +36,7 @@ func (s *State) taskIs(sid TaskSID, status string) {
 	t := &s.Task
 	switch status {
 	case "wrapping":
+		s.WantLook = s.WantLook || !t.Wrapping && s.deaf()
 		t.Wrapping = true
 	case "completed":
 		t.Completed = true

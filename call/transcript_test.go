@@ -110,11 +110,16 @@ func describe(s *call.State) []string {
 	for _, a := range s.Actions {
 		actions = append(actions, strings.TrimSpace(fmt.Sprintf("%s %s %s", a.ID(), a.Status, a.Detail)))
 	}
+	alerts := make([]string, 0, len(s.Alerts))
+	for _, a := range s.Alerts {
+		alerts = append(alerts, a.Code+" "+a.Subject)
+	}
 	return []string{
 		fmt.Sprintf("status: %s %s %s", s.Status(), s.Outcome, s.EndedBy),
 		"legs: " + strings.Join(legs, ", "),
 		"deadlines: " + strings.Join(deadlines, ", "),
 		"actions: " + strings.Join(actions, ", "),
+		"alerts: " + strings.Join(alerts, ", "),
 	}
 }
 

@@ -3,6 +3,7 @@ package call_test
 import (
 	"container/heap"
 	"fmt"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -26,6 +27,9 @@ type world struct {
 	taskStatus     string
 	reservation    string // status of the newest
 	offers         int    // reservations so far
+	flex           bool   // agents accept by themselves: by our API, or by their desktop's own instruction
+	own            bool   // … the room was made by the latter: no callback tells of it
+	rung           bool   // the agent of the newest reservation is being rung
 	room           map[call.SID]*call.Participant
 	roomState      string // "", "init", "in-progress", "completed"
 	rooms, seq     int
@@ -70,6 +74,13 @@ func (w *world) say(e call.Event) {
 
 // happen tells of something, as webhooks do.
 func (w *world) happen(e call.Event) {
+	switch e.(type) {
+	case call.ParticipantJoined, call.ParticipantLeft, call.ParticipantHeld, call.ParticipantUnheld, call.ParticipantMuted,
+		call.ParticipantUnmuted, call.ParticipantModified, call.ConferenceStarted, call.ConferenceEnded:
+		if w.own {
+			return
+		}
+	}
 	if w.heard != nil {
 		*w.heard = append(*w.heard, e)
 	}
@@ -111,6 +122,7 @@ func (w *world) participant(sid call.SID) call.Participant {
 // begin lets the customer call.
 func (w *world) begin() {
 	w.customerStatus, w.taskStatus = "in-progress", "pending"
+	w.flex = w.percent("flex") < 40
 	w.room = map[call.SID]*call.Participant{}
 	w.say(call.CallReceived{Call: customer, From: "+15550001", To: "+15559999", Direction: "inbound"})
 	w.happen(call.TaskCreated{Task: task, Call: customer})
@@ -124,10 +136,39 @@ func (w *world) reserve() {
 		return
 	}
 	w.offers++
-	w.taskStatus, w.reservation = "reserved", "pending"
+	w.taskStatus, w.reservation, w.rung = "reserved", "pending", false
 	offer := w.offer()
 	w.happen(call.ReservationCreated{Assignment: offer})
-	w.say(call.AssignmentRequested{Assignment: offer}) // we answer it ourselves: it is never lost
+	w.say(call.AssignmentRequested{Assignment: offer, Manual: w.flex}) // we answer it ourselves: it is never lost
+	if !w.flex {
+		w.ring(offer)
+		return
+	}
+	w.after(2*time.Minute, func() {
+		if w.ringing(offer) && !w.rung {
+			w.reservation, w.taskStatus = "timeout", "pending"
+			w.happen(call.ReservationTimedOut{Assignment: offer})
+			w.after(w.wait("again", 5*time.Second), w.reserve)
+		}
+	})
+	r := call.Request{Action: "offer" + string(offer.Reservation), By: call.Actor{Role: "agent", Agent: offer.Agent}}
+	answer := w.percent("offer")
+	w.after(w.wait("click", 30*time.Second), func() {
+		switch {
+		case answer < 40:
+			w.tell(call.AcceptRequested{Request: r, Reservation: offer.Reservation})
+		case answer < 60:
+			w.tell(call.RejectRequested{Request: r, Reservation: offer.Reservation, Availability: "WAbreak"})
+		case answer < 90 && w.ringing(offer) && !w.rung:
+			w.own = true
+			w.ring(offer)
+		}
+	})
+}
+
+// ring dials the agent, who answers, or does not.
+func (w *world) ring(offer call.Assignment) {
+	w.rung = true
 	switch answer := w.percent("answer"); {
 	case answer < 60:
 		w.after(w.wait("ring", 15*time.Second), func() { w.agentAnswers(offer) })
@@ -156,7 +197,9 @@ func (w *world) agentAnswers(offer call.Assignment) {
 	w.rooms++
 	w.roomState = "init"
 	agent := w.agent()
-	w.room = map[call.SID]*call.Participant{agent: {Conference: w.conference(), Call: agent, Instruction: offer.Reservation}}
+	w.room = map[call.SID]*call.Participant{agent: {
+		Conference: w.conference(), Call: agent, Instruction: offer.Reservation, EndConferenceOnExit: w.own,
+	}}
 	w.happen(call.ParticipantJoined{Participant: w.participant(agent)})
 	w.room[customer] = &call.Participant{Conference: w.conference(), Call: customer, EndConferenceOnExit: true, Instruction: offer.Reservation}
 	w.happen(call.ParticipantJoined{Participant: w.participant(customer)})
@@ -164,7 +207,7 @@ func (w *world) agentAnswers(offer call.Assignment) {
 	w.seq++
 	w.happen(call.ConferenceStarted{Conference: w.conference(), Name: string(task), Sequence: w.seq})
 	w.reservation, w.taskStatus, w.together = "accepted", "assigned", true
-	w.happen(call.ReservationAccepted{Assignment: offer, AgentCall: agent})
+	w.happen(call.ReservationAccepted{Assignment: offer, AgentCall: agent, Conference: w.conference()})
 	if w.percent("agent hangs up") < 40 {
 		w.after(w.wait("talk", 5*time.Minute), func() { w.leaves(agent, "participant_hung_up") })
 	}
@@ -308,6 +351,23 @@ func (w *world) do(o call.Order) call.Event {
 		w.reservation, w.taskStatus = "rejected", "pending"
 		w.happen(call.ReservationRejected{Assignment: w.offer()})
 		w.after(w.wait("again", 5*time.Second), w.reserve)
+	case call.InstructReservation:
+		offer := w.offer()
+		if w.reservation != "pending" || offer.Reservation != c.Reservation {
+			return refused
+		}
+		if !w.rung { // asked again, it is being accepted already
+			w.own = false
+			w.ring(offer)
+		}
+	case call.DismissCaller:
+		if w.room[customer] != nil {
+			w.leaves(customer, "participant_updated_via_api")
+		}
+		w.cancel("redirected")
+		if w.percent("farewell") < 80 { // else the caller's line lives on
+			w.after(10*time.Second, w.customerHangsUp)
+		}
 	case call.SetAvailability:
 	case call.ReadBack:
 		return call.CallReadBack{Command: o.Number, Snapshot: w.snapshot(c)}
@@ -320,8 +380,9 @@ func (w *world) snapshot(asked call.ReadBack) call.Snapshot {
 	if asked.Task != "" {
 		s.Task = &call.TaskSnapshot{Task: asked.Task, Status: w.taskStatus}
 	}
-	if asked.Reservation != "" && w.offer().Reservation == asked.Reservation {
-		s.Reservation = &call.ReservationSnapshot{Reservation: asked.Reservation, Status: w.reservation}
+	if newest := w.offer(); asked.Task != "" && w.offers > 0 &&
+		(newest.Reservation == asked.Reservation || slices.Contains([]string{"pending", "accepted", "wrapping"}, w.reservation)) {
+		s.Reservation = &call.ReservationSnapshot{Reservation: newest.Reservation, Status: w.reservation, Agent: newest.Agent, Address: newest.Address}
 	}
 	if w.roomState != "" {
 		s.Conference = &call.ConferenceSnapshot{Conference: w.conference(), Status: w.roomState}
