@@ -20,5 +20,13 @@ type Activities struct {
 
 // Project writes one step of a call into the read model. It is a local activity: keep it short, and let the workflow try again later.
 func (a *Activities) Project(ctx context.Context, step store.Step) error {
-	return a.Store.Project(ctx, step)
+	if err := a.Store.Project(ctx, step); err != nil {
+		return err
+	}
+	for _, e := range step.Entries {
+		if e.Kind == KindAlert && a.Twilio != nil {
+			a.Twilio.metrics.alerted(ctx, e.Data)
+		}
+	}
+	return nil
 }

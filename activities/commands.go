@@ -106,6 +106,9 @@ func (a *Activities) closeTask(ctx context.Context, task call.TaskSID, status, w
 func (a *Activities) RejectReservation(ctx context.Context, c call.RejectReservation) error {
 	err := doneIfGone(a.Twilio.do(ctx, routeReservation, func(x *exchange) error {
 		params := (&taskrouter.UpdateTaskReservationParams{}).SetReservationStatus("rejected")
+		if c.Availability != "" {
+			params.SetWorkerActivitySid(string(c.Availability))
+		}
 		_, err := x.taskRouter().UpdateTaskReservation(a.Twilio.config.WorkspaceSID, string(c.Task), string(c.Reservation), params)
 		return err
 	}))

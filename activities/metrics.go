@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type metrics struct {
 	requests metric.Int64Counter
 	duration metric.Float64Histogram
+	alerts   metric.Int64Counter
 }
 
 func newMetrics() (metrics, error) {
@@ -23,10 +25,15 @@ func newMetrics() (metrics, error) {
 	if err != nil {
 		return metrics{}, err
 	}
+	alerts, err := meter.Int64Counter("holdfast_call_alerts",
+		metric.WithDescription("Alerts that calls raised, by code; each is on its call's timeline."))
+	if err != nil {
+		return metrics{}, err
+	}
 	duration, err := meter.Float64Histogram("holdfast_twilio_request_duration", metric.WithUnit("s"),
 		metric.WithDescription("How long Twilio took to answer, one attempt each."),
 		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
-	return metrics{requests: requests, duration: duration}, err
+	return metrics{requests: requests, duration: duration, alerts: alerts}, err
 }
 
 func (m metrics) record(ctx context.Context, x *exchange, route string, took time.Duration) {
@@ -34,6 +41,17 @@ func (m metrics) record(ctx context.Context, x *exchange, route string, took tim
 		attribute.String("method", x.method), attribute.String("route", route), attribute.String("status", class(x.status))))
 	m.requests.Add(ctx, 1, attributes)
 	m.duration.Record(ctx, took.Seconds(), attributes)
+}
+
+// alerted counts an alert by its code.
+func (m metrics) alerted(ctx context.Context, data json.RawMessage) {
+	var alert struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal(data, &alert) != nil {
+		alert.Code = "unknown"
+	}
+	m.alerts.Add(ctx, 1, metric.WithAttributes(attribute.String("code", alert.Code)))
 }
 
 // class is "2xx" and so on, "429" by itself, and "none" where no answer came.

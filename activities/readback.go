@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -152,7 +153,33 @@ func (a *Activities) readReservation(ctx context.Context, task call.TaskSID, ask
 	default:
 		return nil, nil //nolint:nilnil // nobody asked for one, and there is none
 	}
-	return &call.ReservationSnapshot{Reservation: call.ReservationSID(value(best.Sid)), Status: value(best.ReservationStatus)}, nil
+	found := &call.ReservationSnapshot{
+		Reservation: call.ReservationSID(value(best.Sid)), Status: value(best.ReservationStatus),
+		Agent: call.AgentSID(value(best.WorkerSid)), AgentName: value(best.WorkerName),
+	}
+	if value(best.Sid) == string(asked) || found.Agent == "" {
+		return found, nil
+	}
+	found.Address, err = a.agentAddress(ctx, found.Agent)
+	return found, err
+}
+
+// agentAddress is how an agent is dialled, "" if nobody knows.
+func (a *Activities) agentAddress(ctx context.Context, agent call.AgentSID) (string, error) {
+	var attributes struct {
+		ContactURI string `json:"contact_uri"`
+	}
+	err := a.Twilio.read(ctx, routeWorker, func(x *exchange) error {
+		w, err := x.taskRouter().FetchWorker(a.Twilio.config.WorkspaceSID, string(agent))
+		if err == nil && json.Unmarshal([]byte(value(w.Attributes)), &attributes) != nil {
+			attributes.ContactURI = "" // anybody may write into attributes
+		}
+		return err
+	})
+	if f := failureOf(err); f != nil && f.Kind == call.FailureGone {
+		err = nil
+	}
+	return attributes.ContactURI, err
 }
 
 func created(r *taskrouter.TaskrouterV1TaskReservation) time.Time {

@@ -19,7 +19,11 @@ const (
 	SourceCommand Source = "command" // a command was started
 	SourceResult  Source = "result"  // a command came back
 	SourceClock   Source = "clock"   // time passed, or a process started
+	SourceAlert   Source = "alert"   // something that a person should look into
 )
+
+// KindAlert is the kind of the entries of [SourceAlert]; their data is a [call.Alert].
+const KindAlert = "AlertRaised"
 
 // Entry is one line of a call's timeline.
 type Entry struct {

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"regexp"
 	"time"
+
+	"holdfast/call"
 )
 
 // Config says which Twilio account is driven, and how it is reached.
@@ -35,6 +37,16 @@ type Config struct {
 	// Concurrency is how many requests this process has under way at once; 0 means 50. Hang-ups and unholds go before the rest, and
 	// reads come last. Twilio's own limit is for the whole account, and not published.
 	Concurrency int
+
+	// ConferenceCallback is where Twilio tells of the conference that a reservation's instruction makes; nil means nowhere, and accepting a
+	// reservation by REST needs it.
+	ConferenceCallback func(call.ID, call.ReservationSID) string
+
+	// AgentFrom is the caller ID that agents see: a number of the account or a verified one; "" means the number that was dialled.
+	AgentFrom string
+
+	// Apology is spoken to callers for whom nobody will come; "" means a sentence in English.
+	Apology string
 
 	// HoldMusicURL is fetched by Twilio, with GET, for a leg on hold: audio or TwiML. nil means Twilio's own music.
 	HoldMusicURL *url.URL

@@ -217,6 +217,12 @@ func TestCommandsSayToTwilioWhatTheyMean(t *testing.T) {
 			},
 			want: "POST " + taskRouterAPI + "/Tasks/" + task + "/Reservations/" + reservation + " ReservationStatus=rejected",
 		},
+		"reject the reservation and move the agent": {
+			run: func(ctx context.Context, b *testBundle) error {
+				return b.RejectReservation(ctx, call.RejectReservation{Task: task, Reservation: reservation, Availability: "WA00000000000000000000000000000009"})
+			},
+			want: "POST " + taskRouterAPI + "/Tasks/" + task + "/Reservations/" + reservation + " ReservationStatus=rejected&WorkerActivitySid=WA00000000000000000000000000000009",
+		},
 		"set the availability": {
 			run: func(ctx context.Context, b *testBundle) error {
 				return b.SetAvailability(ctx, call.SetAvailability{Agent: agent, Availability: "WA00000000000000000000000000000009"})

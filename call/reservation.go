@@ -109,7 +109,7 @@ func (s *State) accepted(now time.Time, e ReservationAccepted) {
 	if e.Conference != "" {
 		s.seen(e.Conference, 0)
 	}
-	if !told && !r.Instructed && s.deaf() {
+	if !told && !r.Instructed && (s.deaf() || s.Conference.SID == "") { // the attributes may name it only later
 		s.WantLook = true
 	}
 }

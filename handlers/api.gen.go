@@ -323,7 +323,7 @@ type TimelineEntry struct {
 	Seq int64 `json:"seq"`
 
 	// Source Where it came from. `twilio`: a webhook. `api`: a person's action. `command`: what Holdfast told Twilio. `result`: what came of
-	// that. `clock`: time passed.
+	// that. `clock`: time passed. `alert`: something that a person should look into.
 	//
 	//
 	// Example: twilio
@@ -351,6 +351,9 @@ type PathCall = CallID
 
 // PathLeg defines model for PathLeg.
 type PathLeg = string
+
+// PathReservation defines model for PathReservation.
+type PathReservation = string
 
 // Accepted Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","id":"CA0123456789abcdef0123456789abcdef","legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002"}
 type Accepted = Call
@@ -445,6 +448,23 @@ type UnmuteLegParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// AcceptReservationParams defines parameters for AcceptReservation.
+type AcceptReservationParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejectReservationParams defines parameters for RejectReservation.
+type RejectReservationParams struct {
+	// Availability The availability (TaskRouter's Activity, WA…) that the agent goes to. He stays as he is without it.
+	Availability *string `form:"availability,omitempty" json:"availability,omitempty"`
+
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // GetTimelineParams defines parameters for GetTimeline.
 type GetTimelineParams struct {
 	// After The `next_after` of the page before; 0 begins at the beginning.
@@ -499,6 +519,12 @@ type ServerInterface interface {
 	// UnmuteLeg Unmute a leg
 	// (POST /v1/calls/{call}/legs/{leg}/unmute)
 	UnmuteLeg(ctx echo.Context, call PathCall, leg PathLeg, params UnmuteLegParams) error
+	// AcceptReservation Accept a call that is offered to an agent
+	// (POST /v1/calls/{call}/reservations/{reservation}/accept)
+	AcceptReservation(ctx echo.Context, call PathCall, reservation PathReservation, params AcceptReservationParams) error
+	// RejectReservation Reject a call that is offered to an agent
+	// (POST /v1/calls/{call}/reservations/{reservation}/reject)
+	RejectReservation(ctx echo.Context, call PathCall, reservation PathReservation, params RejectReservationParams) error
 	// GetTimeline What happened to a call, oldest first
 	// (GET /v1/calls/{call}/timeline)
 	GetTimeline(ctx echo.Context, call PathCall, params GetTimelineParams) error
@@ -833,6 +859,100 @@ func (w *ServerInterfaceWrapper) UnmuteLeg(ctx echo.Context) error {
 	return err
 }
 
+// AcceptReservation converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptReservation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// ------------- Path parameter "reservation" -------------
+	var reservation PathReservation
+
+	err = runtime.BindStyledParameterWithOptions("simple", "reservation", ctx.Param("reservation"), &reservation, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reservation: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptReservationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptReservation(ctx, call, reservation, params)
+	return err
+}
+
+// RejectReservation converts echo context to params.
+func (w *ServerInterfaceWrapper) RejectReservation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// ------------- Path parameter "reservation" -------------
+	var reservation PathReservation
+
+	err = runtime.BindStyledParameterWithOptions("simple", "reservation", ctx.Param("reservation"), &reservation, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter reservation: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectReservationParams
+	// ------------- Optional query parameter "availability" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "availability", ctx.QueryParams(), &params.Availability, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter availability: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejectReservation(ctx, call, reservation, params)
+	return err
+}
+
 // GetTimeline converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTimeline(ctx echo.Context) error {
 	var err error
@@ -998,6 +1118,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/calls/:call/legs/:leg/mute", wrapper.MuteLeg, options.OperationMiddlewares["muteLeg"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/legs/:leg/unmute", wrapper.UnmuteLeg, options.OperationMiddlewares["unmuteLeg"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/legs/:leg/leave", wrapper.LeaveLeg, options.OperationMiddlewares["leaveLeg"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/reservations/:reservation/accept", wrapper.AcceptReservation, options.OperationMiddlewares["acceptReservation"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/reservations/:reservation/reject", wrapper.RejectReservation, options.OperationMiddlewares["rejectReservation"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/end", wrapper.EndCall, options.OperationMiddlewares["endCall"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/wrap-up/complete", wrapper.CompleteWrapUp, options.OperationMiddlewares["completeWrapUp"]...)
 	router.GET(options.BaseURL+"/v1/stream", wrapper.Stream, options.OperationMiddlewares["stream"]...)
@@ -2303,6 +2425,350 @@ func (response UnmuteLeg503ApplicationProblemPlusJSONResponse) VisitUnmuteLegRes
 	return err
 }
 
+type AcceptReservationRequestObject struct {
+	Call        PathCall        `json:"call"`
+	Reservation PathReservation `json:"reservation"`
+	Params      AcceptReservationParams
+}
+
+type AcceptReservationResponseObject interface {
+	VisitAcceptReservationResponse(w http.ResponseWriter) error
+}
+
+type AcceptReservation200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response AcceptReservation200JSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response AcceptReservation202JSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation400ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation401ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation403ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation404ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation409ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation413ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation500ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptReservation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AcceptReservation503ApplicationProblemPlusJSONResponse) VisitAcceptReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservationRequestObject struct {
+	Call        PathCall        `json:"call"`
+	Reservation PathReservation `json:"reservation"`
+	Params      RejectReservationParams
+}
+
+type RejectReservationResponseObject interface {
+	VisitRejectReservationResponse(w http.ResponseWriter) error
+}
+
+type RejectReservation200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response RejectReservation200JSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response RejectReservation202JSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation400ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation401ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation403ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation404ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation409ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation413ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation500ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectReservation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RejectReservation503ApplicationProblemPlusJSONResponse) VisitRejectReservationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTimelineRequestObject struct {
 	Call   PathCall `json:"call"`
 	Params GetTimelineParams
@@ -2746,6 +3212,12 @@ type StrictServerInterface interface {
 	// UnmuteLeg Unmute a leg
 	// (POST /v1/calls/{call}/legs/{leg}/unmute)
 	UnmuteLeg(ctx context.Context, request UnmuteLegRequestObject) (UnmuteLegResponseObject, error)
+	// AcceptReservation Accept a call that is offered to an agent
+	// (POST /v1/calls/{call}/reservations/{reservation}/accept)
+	AcceptReservation(ctx context.Context, request AcceptReservationRequestObject) (AcceptReservationResponseObject, error)
+	// RejectReservation Reject a call that is offered to an agent
+	// (POST /v1/calls/{call}/reservations/{reservation}/reject)
+	RejectReservation(ctx context.Context, request RejectReservationRequestObject) (RejectReservationResponseObject, error)
 	// GetTimeline What happened to a call, oldest first
 	// (GET /v1/calls/{call}/timeline)
 	GetTimeline(ctx context.Context, request GetTimelineRequestObject) (GetTimelineResponseObject, error)
@@ -2974,6 +3446,60 @@ func (sh *strictHandler) UnmuteLeg(ctx echo.Context, call PathCall, leg PathLeg,
 		return err
 	} else if validResponse, ok := response.(UnmuteLegResponseObject); ok {
 		return validResponse.VisitUnmuteLegResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AcceptReservation operation middleware
+func (sh *strictHandler) AcceptReservation(ctx echo.Context, call PathCall, reservation PathReservation, params AcceptReservationParams) error {
+	var request AcceptReservationRequestObject
+
+	request.Call = call
+	request.Reservation = reservation
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptReservation(ctx.Request().Context(), request.(AcceptReservationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptReservation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AcceptReservationResponseObject); ok {
+		return validResponse.VisitAcceptReservationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejectReservation operation middleware
+func (sh *strictHandler) RejectReservation(ctx echo.Context, call PathCall, reservation PathReservation, params RejectReservationParams) error {
+	var request RejectReservationRequestObject
+
+	request.Call = call
+	request.Reservation = reservation
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectReservation(ctx.Request().Context(), request.(RejectReservationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectReservation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejectReservationResponseObject); ok {
+		return validResponse.VisitRejectReservationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

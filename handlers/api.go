@@ -74,7 +74,7 @@ func hasPart(agent string, row store.CallRow, legs []store.LegRow) bool {
 			return true
 		}
 	}
-	return false
+	return isOffered(agent, row.Snapshot)
 }
 
 // has says whether an agent has a call now, or had it last: whoever took part before sees the call, and acts on it no more.

@@ -26,6 +26,8 @@ type action struct {
 	// event makes the core's event; leg is "" for an action on the whole call.
 	event func(r call.Request, leg call.SID) call.Event
 	onLeg bool
+	// onOffer makes the core's event of an action on a reservation; event is not asked then.
+	onOffer func(r call.Request, reservation call.ReservationSID) call.Event
 	// agentMay says whether an agent may do it to this leg of a call that is his; nil: he may.
 	agentMay func(agent string, leg store.LegRow) error
 }
@@ -125,7 +127,7 @@ func (a *api) attempt(ctx context.Context, what action, id, leg string, idempote
 	if err != nil {
 		return nil, err
 	}
-	if key.isAgent() && !has(key.Agent, row, legs) {
+	if key.isAgent() && what.onOffer == nil && !has(key.Agent, row, legs) {
 		return nil, problem(http.StatusForbidden, codeNotYourCall, "this call is not yours any more: another agent has it")
 	}
 	var target store.LegRow
@@ -139,6 +141,12 @@ func (a *api) attempt(ctx context.Context, what action, id, leg string, idempote
 			}
 		}
 	}
+	var offer call.ReservationSID
+	if what.onOffer != nil {
+		if offer, err = resolveOffer(leg, key, row.Snapshot); err != nil {
+			return nil, err
+		}
+	}
 	if idempotencyKey != nil && (*idempotencyKey == "" || len(*idempotencyKey) > 128) {
 		return nil, badRequest("Idempotency-Key must have between 1 and 128 bytes")
 	}
@@ -146,10 +154,13 @@ func (a *api) attempt(ctx context.Context, what action, id, leg string, idempote
 	if row.State == string(call.StatusEnded) {
 		return a.afterEnd(row, legs, updateID)
 	}
-	event := what.event(call.Request{
-		Action: updateID,
-		By:     call.Actor{Name: key.Name, Role: key.Role, Agent: call.AgentSID(key.Agent)},
-	}, call.SID(target.CallSID))
+	asked := call.Request{Action: updateID, By: call.Actor{Name: key.Name, Role: key.Role, Agent: call.AgentSID(key.Agent)}}
+	var event call.Event
+	if what.onOffer != nil {
+		event = what.onOffer(asked, offer)
+	} else {
+		event = what.event(asked, call.SID(target.CallSID))
+	}
 	result, err := a.engine.Request(ctx, call.ID(id), updateID, event, a.wait)
 	if err != nil {
 		return a.notDone(ctx, row, legs, updateID, err)
@@ -197,6 +208,8 @@ func (a *api) notDone(ctx context.Context, row store.CallRow, legs []store.LegRo
 	switch {
 	case errors.As(err, &impossible) && impossible.Code == call.CodeUnknownLeg:
 		return nil, problem(http.StatusNotFound, codeLegNotFound, "%s", impossible.Message)
+	case errors.As(err, &impossible) && impossible.Code == call.CodeUnknownReservation:
+		return nil, problem(http.StatusNotFound, codeOfferNotFound, "%s", impossible.Message)
 	case errors.As(err, &impossible):
 		return nil, problem(http.StatusConflict, impossible.Code, "%s", impossible.Message)
 	case errors.Is(err, workflows.ErrUnverified):
@@ -353,6 +366,10 @@ func (a *actionAnswer) VisitMuteLegResponse(w http.ResponseWriter) error { retur
 func (a *actionAnswer) VisitUnmuteLegResponse(w http.ResponseWriter) error { return a.visit(w) }
 
 func (a *actionAnswer) VisitLeaveLegResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitAcceptReservationResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitRejectReservationResponse(w http.ResponseWriter) error { return a.visit(w) }
 
 func (a *actionAnswer) VisitEndCallResponse(w http.ResponseWriter) error { return a.visit(w) }
 

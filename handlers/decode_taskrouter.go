@@ -42,7 +42,7 @@ func decodeTaskRouter(params url.Values, task attributes) call.Event {
 	sid := taskSIDOf(params)
 	switch params.Get("EventType") {
 	case "task.created":
-		return call.TaskCreated{Task: sid, Call: call.SID(task.text("call_sid")), From: task.text("from"), To: dialled(task)}
+		return call.TaskCreated{Task: sid, Call: call.SID(task.text("call_sid")), Caller: callerOf(task)}
 	case "task-queue.entered":
 		return call.TaskQueueEntered{
 			Task: sid, Queue: call.QueueSID(params.Get("TaskQueueSid")), QueueName: params.Get("TaskQueueName"), At: whenSent(params),
@@ -66,9 +66,12 @@ func decodeReservation(params url.Values, task attributes) call.Event {
 	a, status := assignmentOf(params), params.Get("TaskAssignmentStatus")
 	switch params.Get("EventType") {
 	case "reservation.created":
-		return call.ReservationCreated{Assignment: a}
+		return call.ReservationCreated{Assignment: a, Caller: callerOf(task)}
 	case "reservation.accepted":
-		return call.ReservationAccepted{Assignment: a, AgentCall: call.SID(task.text("conference", "participants", "worker"))}
+		return call.ReservationAccepted{
+			Assignment: a, Caller: callerOf(task),
+			AgentCall: call.SID(task.text("conference", "participants", "worker")), Conference: call.ConferenceSID(task.text("conference", "sid")),
+		}
 	case "reservation.rejected":
 		return call.ReservationRejected{Assignment: a}
 	case "reservation.timeout":
@@ -85,6 +88,15 @@ func decodeReservation(params url.Values, task attributes) call.Event {
 		return call.ReservationCompleted{Assignment: a}
 	}
 	return nil
+}
+
+// callerOf is who calls whom, as <Enqueue> wrote it into the task: all that is known of a call whose voice webhook was somebody else's.
+func callerOf(task attributes) call.Caller {
+	c := call.Caller{From: task.text("from"), To: dialled(task), Direction: task.text("direction")}
+	if c.From == "" {
+		c.From = task.text("caller")
+	}
+	return c
 }
 
 // dialled is the number that the customer called, as <Enqueue> wrote it into the task.

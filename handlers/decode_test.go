@@ -35,7 +35,7 @@ func TestDecodeTaskRouter(t *testing.T) {
 		"task.created takes the caller from the attributes": {
 			"EventType=task.created&ResourceType=task&ResourceSid=WT1" + taskFields +
 				"&TaskAttributes=" + url.QueryEscape(`{"call_sid":"CA1","from":"+15550001","to":"+15559999"}`),
-			call.TaskCreated{Task: "WT1", Call: "CA1", From: "+15550001", To: "+15559999"},
+			call.TaskCreated{Task: "WT1", Call: "CA1", Caller: call.Caller{From: "+15550001", To: "+15559999"}},
 		},
 		"task.created names the task by the resource where TaskSid is absent": {
 			"EventType=task.created&ResourceSid=WT7", call.TaskCreated{Task: "WT7"},
@@ -67,7 +67,7 @@ func TestDecodeTaskRouter(t *testing.T) {
 		"reservation.accepted names the agent's leg where the attributes do": {
 			"EventType=reservation.accepted" + reservation + "&TaskAttributes=" +
 				url.QueryEscape(`{"conference":{"sid":"CF1","participants":{"worker":"CA2","customer":"CA1"}}}`),
-			call.ReservationAccepted{Assignment: ann, AgentCall: "CA2"},
+			call.ReservationAccepted{Assignment: ann, AgentCall: "CA2", Conference: "CF1"},
 		},
 		"reservation.accepted survives attributes of strange types": {
 			"EventType=reservation.accepted" + reservation + "&TaskAttributes=" + url.QueryEscape(`{"conference":["x"],"from":7}`),

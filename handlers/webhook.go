@@ -42,6 +42,17 @@ type WebhookNumber struct {
 	Timeout time.Duration
 }
 
+// RoutingMode says who accepts the reservations of a routing workflow.
+type RoutingMode string
+
+// Routing modes.
+const (
+	// ModeDesktop: we do, by the answer to the assignment callback; the agent's phone rings at once. The default.
+	ModeDesktop RoutingMode = "desktop"
+	// ModeFlex: the agent does, by our API or by an instruction of Flex's own.
+	ModeFlex RoutingMode = "flex"
+)
+
 // ConferenceOptions are the parts of the conference instruction that are free to choose. The rest is not: an agent's leaving never ends
 // a conference, the customer's always does.
 type ConferenceOptions struct {
@@ -77,6 +88,8 @@ type WebhookConfig struct {
 	Numbers map[string]WebhookNumber
 	// DefaultRouting takes the calls to other numbers; nil apologises to them.
 	DefaultRouting *WebhookNumber
+	// Modes of routing workflows, by SID (WW). Default [ModeDesktop].
+	Modes map[string]RoutingMode
 	// Conference options of the assignment instruction.
 	Conference ConferenceOptions
 	// Settings of the calls; Ring is the instruction's timeout. Default [call.DefaultSettings].
@@ -266,10 +279,19 @@ func (w *Webhooks) drainSpool(ctx context.Context) {
 	}
 }
 
+// ConferenceCallback is where Twilio tells of a conference that a conference instruction makes, for whoever gives the instruction by REST.
+func ConferenceCallback(public *url.URL, id call.ID, reservation call.ReservationSID) string {
+	return addressOf(public, PathConference, "call", string(id), "reservation", string(reservation))
+}
+
 // url is an address of ours for Twilio to call, with the connection overrides. Arguments are names and values of the query.
 func (w *Webhooks) url(path string, query ...string) string {
+	return addressOf(w.cfg.PublicURL, path, query...)
+}
+
+func addressOf(public *url.URL, path string, query ...string) string {
 	var b strings.Builder
-	b.WriteString(strings.TrimSuffix(w.cfg.PublicURL.String(), "/"))
+	b.WriteString(strings.TrimSuffix(public.String(), "/"))
 	b.WriteString(path)
 	for i := 0; i+1 < len(query); i += 2 {
 		b.WriteByte("?&"[min(i, 1)])

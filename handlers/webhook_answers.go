@@ -34,7 +34,9 @@ const conferenceEvents = "start, end, join, leave, mute, hold, modify"
 func (w *Webhooks) instruct(id call.ID, a call.Assignment, task attributes) ([]byte, error) {
 	from := w.cfg.AgentFrom
 	if from == "" {
-		from = dialled(task)
+		if to := dialled(task); e164.MatchString(to) { // a SIP or client address is no caller ID; TaskRouter finds one
+			from = to
+		}
 	}
 	return json.Marshal(conferenceInstruction{
 		Instruction:                   "conference",
@@ -46,7 +48,7 @@ func (w *Webhooks) instruct(id call.ID, a call.Assignment, task attributes) ([]b
 		Beep:                          w.cfg.Conference.Beep,
 		ConferenceRecord:              w.cfg.Conference.Record,
 		Region:                        w.cfg.Conference.Region,
-		ConferenceStatusCallback:      w.url(PathConference, "call", string(id), "reservation", string(a.Reservation)),
+		ConferenceStatusCallback:      ConferenceCallback(w.cfg.PublicURL, id, a.Reservation),
 		ConferenceStatusCallbackMeth:  http.MethodPost,
 		ConferenceStatusCallbackEvent: conferenceEvents,
 	})

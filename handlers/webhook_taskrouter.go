@@ -55,11 +55,15 @@ func (w *Webhooks) assignment(c echo.Context, in *webhookRequest) error {
 		w.keep(ctx, in, d)
 		return c.JSONBlob(http.StatusOK, []byte("{}")) // no instruction, which TaskRouter takes without a word
 	}
-	answer, err := w.instruct(id, a, task)
-	if err != nil {
-		return err
+	manual := w.cfg.Modes[in.params.Get("WorkflowSid")] == ModeFlex
+	answer := []byte("{}") // no instruction: the agent accepts, by our API or by an instruction of Flex's own
+	if !manual {
+		var err error
+		if answer, err = w.instruct(id, a, task); err != nil {
+			return err
+		}
 	}
-	d.subject, d.event = callSubject(id), call.AssignmentRequested{Assignment: a}
+	d.subject, d.event = callSubject(id), call.AssignmentRequested{Assignment: a, Caller: callerOf(task), Manual: manual}
 	w.keep(ctx, in, d)
 	return c.JSONBlob(http.StatusOK, answer)
 }
@@ -125,11 +129,18 @@ func (w *Webhooks) callOf(ctx context.Context, in *webhookRequest, kind string, 
 		w.log.LogAttrs(ctx, slog.LevelWarn, "task attributes are no JSON object", slog.String("task", string(task)), slog.String("kind", kind))
 	}
 	id := a.call()
+	if known, ok := w.tasks.noted(task); ok { // whatever the attributes say by now
+		return known, a
+	}
 	if id == "" {
 		return w.callOfTask(ctx, task), a
 	}
-	if kind != "assignment" && !w.tasks.noted(task) { // an assignment makes one write at most; its event comes with it
-		w.noteTask(ctx, task, id)
+	if kind != "assignment" {
+		if known := w.callOfTask(ctx, task); known != "" {
+			w.tasks.note(task, known)
+			return known, a
+		}
+		w.noteTask(ctx, task, id) // an assignment makes one write at most; its event comes with it
 	}
 	return id, a
 }
@@ -141,7 +152,7 @@ func (w *Webhooks) noteTask(ctx context.Context, task call.TaskSID, id call.ID) 
 		w.log.LogAttrs(ctx, slog.LevelWarn, "the task's call is not noted", slog.String("task", string(task)), slog.Any("error", err))
 		return
 	}
-	w.tasks.note(task)
+	w.tasks.note(task, id)
 }
 
 func (w *Webhooks) callOfTask(ctx context.Context, task call.TaskSID) call.ID {
@@ -164,24 +175,28 @@ func (w *Webhooks) callOfTask(ctx context.Context, task call.TaskSID) call.ID {
 // notedTasks remembers the last tasks whose call the store knows, so that their further events need no write for it.
 type notedTasks struct {
 	mu        sync.Mutex
-	now, past map[call.TaskSID]bool
+	now, past map[call.TaskSID]call.ID
 }
 
 const notedAtOnce = 4096
 
-func newNotedTasks() *notedTasks { return &notedTasks{now: map[call.TaskSID]bool{}} }
+func newNotedTasks() *notedTasks { return &notedTasks{now: map[call.TaskSID]call.ID{}} }
 
-func (n *notedTasks) noted(task call.TaskSID) bool {
+func (n *notedTasks) noted(task call.TaskSID) (call.ID, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.now[task] || n.past[task]
+	id, ok := n.now[task]
+	if !ok {
+		id, ok = n.past[task]
+	}
+	return id, ok
 }
 
-func (n *notedTasks) note(task call.TaskSID) {
+func (n *notedTasks) note(task call.TaskSID, id call.ID) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.now) >= notedAtOnce {
-		n.now, n.past = map[call.TaskSID]bool{}, n.now
+		n.now, n.past = map[call.TaskSID]call.ID{}, n.now
 	}
-	n.now[task] = true
+	n.now[task] = id
 }

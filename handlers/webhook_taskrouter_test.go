@@ -43,6 +43,13 @@ func TestAssignmentIsAnsweredByAConferenceInstruction(t *testing.T) {
 			`{"instruction":"conference","from":"` + testNumber + `","timeout":20,"end_conference_on_exit":false,` +
 				`"end_conference_on_customer_exit":true,"beep":"false",` + callback,
 		},
+		"without the SIP address that was dialled, which is no caller ID": {
+			nil, func(form url.Values) {
+				form.Set("TaskAttributes", `{"call_sid":"`+testCall+`","from":"sip:x@example.com","to":"sip:desk@example.com"}`)
+			},
+			`{"instruction":"conference","to":"client:ann","timeout":20,"end_conference_on_exit":false,` +
+				`"end_conference_on_customer_exit":true,"beep":"false",` + callback,
+		},
 		"without a caller ID that nobody knows": {
 			nil, func(form url.Values) { form.Set("TaskAttributes", `{"holdfast_call_id":"`+testCall+`"}`) },
 			`{"instruction":"conference","to":"client:ann","timeout":20,"end_conference_on_exit":false,` +
@@ -72,6 +79,44 @@ func TestAssignmentIsAnsweredByAConferenceInstruction(t *testing.T) {
 			require.Equal(t, int64(1), b.counted(t, "holdfast_assignment_answer"))
 		})
 	}
+}
+
+func TestAssignmentOfAFlexRoutingWorkflowIsLeftToTheAgent(t *testing.T) {
+	t.Parallel()
+	b := setupWebhooks(t, func(cfg *WebhookConfig) { cfg.Modes = map[string]RoutingMode{"WW1": ModeFlex, "WW2": ModeDesktop} })
+	answer := b.post(PathAssignment, "tok", assignmentForm(wholeAttributes()))
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.Equal(t, "{}", answer.Body.String())
+	other := assignmentForm(wholeAttributes())
+	other.Set("WorkflowSid", "WW2")
+	require.Contains(t, b.post(PathAssignment, "tok2", other).Body.String(), `"instruction":"conference"`)
+
+	events := b.inbox(t, testCall)
+	require.Len(t, events, 2)
+	want := call.Caller{From: "+15550001111", To: testNumber}
+	for i, manual := range []bool{true, false} {
+		e := events[i].(call.AssignmentRequested)
+		require.Equal(t, manual, e.Manual)
+		require.Equal(t, want, e.Caller, "a call that never met the voice webhook learns who calls from its task")
+	}
+}
+
+func TestATaskStaysWithItsCallWhoeverWritesAnotherIntoIt(t *testing.T) {
+	t.Parallel()
+	b := setupWebhooks(t)
+	post := func(w *webhookBundle, token, kind, attributes string) {
+		answer := w.post(PathEvents, token, eventForm(kind, "TaskSid", testTask, "ReservationSid", "WR1", "TaskAttributes", attributes))
+		require.Equal(t, http.StatusNoContent, answer.Code)
+	}
+	post(b, "1", "task.created", wholeAttributes())
+	post(b, "2", "reservation.created", `{"call_sid":"CAffffffffffffffffffffffffffffffff"}`)
+	b.Webhooks.tasks = newNotedTasks() // another process, which has not seen the task
+	post(b, "3", "task.completed", `{"call_sid":"CAffffffffffffffffffffffffffffffff"}`)
+	kinds := []string{}
+	for _, e := range b.inbox(t, testCall) {
+		kinds = append(kinds, call.Kind(e))
+	}
+	require.Equal(t, []string{"TaskCreated", "ReservationCreated", "TaskCompleted"}, kinds)
 }
 
 func TestAssignmentWhoseAttributesAreNotJSON(t *testing.T) {
@@ -233,10 +278,12 @@ func TestNotedTasksForgetTheOldest(t *testing.T) {
 	n := newNotedTasks()
 	sid := func(i int) call.TaskSID { return call.TaskSID(strconv.Itoa(i)) }
 	for i := range 3 * notedAtOnce {
-		n.note(sid(i))
+		n.note(sid(i), testCall)
 	}
-	require.True(t, n.noted(sid(3*notedAtOnce-1)))
-	require.False(t, n.noted(sid(0)))
+	_, ok := n.noted(sid(3*notedAtOnce - 1))
+	require.True(t, ok)
+	_, ok = n.noted(sid(0))
+	require.False(t, ok)
 	require.LessOrEqual(t, len(n.now)+len(n.past), 2*notedAtOnce)
 }
 

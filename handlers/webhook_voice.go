@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"regexp"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -42,10 +44,26 @@ func (w *Webhooks) routing(to string) (WebhookNumber, bool) {
 	if number, ok := w.cfg.Numbers[to]; ok {
 		return number, true
 	}
+	if number, ok := w.cfg.Numbers[numberIn(to)]; ok {
+		return number, true
+	}
 	if w.cfg.DefaultRouting != nil {
 		return *w.cfg.DefaultRouting, true
 	}
 	return WebhookNumber{}, false
+}
+
+// e164 is what Twilio calls a telephone number.
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// numberIn is the telephone number in a SIP address ("sip:+15551230000@example.sip.twilio.com"), "" if there is none.
+func numberIn(address string) string {
+	scheme, rest, _ := strings.Cut(address, ":")
+	user, _, _ := strings.Cut(rest, "@")
+	if scheme != "sip" && scheme != "sips" || !e164.MatchString(user) {
+		return ""
+	}
+	return user
 }
 
 // task is the JSON of the task's attributes, with its keys in order: those that are set, and the call's ID. Twilio adds call_sid,

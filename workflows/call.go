@@ -155,9 +155,15 @@ func (w *callWorkflow) event(at time.Time, e call.Event, source activities.Sourc
 		at = w.At
 	}
 	w.At = at
-	concerned := activities.Agents(&w.Call)
+	concerned, alerted := activities.Agents(&w.Call), w.Call.Alerted
 	w.Call.Apply(at, e)
 	w.note(at, call.Kind(e), source, e, 0, concerned)
+	for _, alert := range w.Call.Alerts {
+		if alert.Number > alerted {
+			w.log.Error("an alert", "code", alert.Code, "subject", alert.Subject, "message", alert.Message)
+			w.note(at, activities.KindAlert, activities.SourceAlert, alert, 0, nil)
+		}
+	}
 }
 
 // begin starts what the call wants done now.

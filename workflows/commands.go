@@ -59,6 +59,10 @@ func (w *callWorkflow) start(ctx workflow.Context, command call.Command) workflo
 		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.CompleteTask, c)
 	case call.CancelTask:
 		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.CancelTask, c)
+	case call.DismissCaller:
+		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.DismissCaller, c)
+	case call.InstructReservation:
+		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.InstructReservation, c)
 	case call.RejectReservation:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.RejectReservation, c)
 	case call.SetAvailability:

@@ -114,6 +114,10 @@ func actionOf(e call.Event) (string, bool) {
 		return e.Action, true
 	case call.LeaveRequested:
 		return e.Action, true
+	case call.AcceptRequested:
+		return e.Action, true
+	case call.RejectRequested:
+		return e.Action, true
 	case call.EndRequested:
 		return e.Action, true
 	case call.WrapupCompleteRequested:

@@ -112,9 +112,15 @@ func openStore(ctx context.Context, dir string) (*store.Store, error) {
 func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	cfg := activities.Config{
 		AccountSID: a.cfg.AccountSID, AuthToken: a.cfg.AuthToken, WorkspaceSID: a.cfg.WorkspaceSID,
-		Edge: a.cfg.Edge, Region: a.cfg.Region,
+		Edge: a.cfg.Edge, Region: a.cfg.Region, AgentFrom: a.cfg.AgentFrom,
 	}
-	var err error
+	public, err := url.Parse(a.cfg.PublicURL)
+	if err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	cfg.ConferenceCallback = func(id call.ID, reservation call.ReservationSID) string {
+		return handlers.ConferenceCallback(public, id, reservation)
+	}
 	if cfg.BaseURL, err = optionalURL(a.cfg.TwilioURL); err != nil {
 		return nil, err
 	}
@@ -171,13 +177,16 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	meter := a.telemetry.Provider().Meter("holdfast")
 	webhooks := handlers.WebhookConfig{
 		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
-		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Settings: a.cfg.settings(),
+		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(),
 		AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.QueueMusic, Logger: a.log.With("part", "webhooks"), Meter: meter,
 	}
 	for _, n := range a.cfg.Numbers {
 		webhooks.Numbers[n.Number] = handlers.WebhookNumber{
 			RoutingWorkflowSID: n.RoutingWorkflow, TaskAttributes: n.Attributes, Priority: n.Priority, Timeout: n.MaxWait,
 		}
+	}
+	for _, r := range a.cfg.Routing {
+		webhooks.Modes[r.Workflow] = r.Mode
 	}
 	if a.cfg.RoutingWorkflow != "" {
 		webhooks.DefaultRouting = &handlers.WebhookNumber{RoutingWorkflowSID: a.cfg.RoutingWorkflow}

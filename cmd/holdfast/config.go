@@ -60,8 +60,15 @@ type config struct {
 
 // fileOnly are the lists of the YAML file.
 type fileOnly struct {
-	Numbers []numberConfig `yaml:"numbers"`
-	APIKeys []handlers.Key `yaml:"api_keys"`
+	Numbers []numberConfig  `yaml:"numbers"`
+	Routing []routingConfig `yaml:"routing"`
+	APIKeys []handlers.Key  `yaml:"api_keys"`
+}
+
+// routingConfig says who accepts the reservations of one routing workflow, ours or one that others enqueue to.
+type routingConfig struct {
+	Workflow string               `yaml:"workflow"`
+	Mode     handlers.RoutingMode `yaml:"mode"`
 }
 
 // numberConfig says where the calls to one number go.
@@ -128,6 +135,7 @@ func readScalars(path string) (map[string]any, error) {
 		}
 	}
 	delete(values, "numbers")
+	delete(values, "routing")
 	delete(values, "api_keys")
 	for key, v := range values {
 		switch v.(type) {
@@ -153,7 +161,7 @@ func readLists(path string) (fileOnly, error) {
 		return lists, fmt.Errorf("configuration %s: %s", path, oneLine(err))
 	}
 	only := map[string]*yaml.Node{}
-	for _, key := range []string{"numbers", "api_keys"} {
+	for _, key := range []string{"numbers", "routing", "api_keys"} {
 		if node, ok := all[key]; ok {
 			only[key] = &node
 		}
@@ -189,7 +197,7 @@ func oneLine(err error) string {
 
 // knownKeys are the keys that the YAML file may have.
 func knownKeys() map[string]bool {
-	keys := map[string]bool{"numbers": true, "api_keys": true}
+	keys := map[string]bool{"numbers": true, "routing": true, "api_keys": true}
 	parser, err := kong.New(&struct{ config }{})
 	if err != nil {
 		return keys
@@ -255,8 +263,8 @@ func (c *config) problems() error {
 	}
 	if c.RoutingWorkflow != "" {
 		need(c.RoutingWorkflow, sid("WW"), "routing-workflow", "a routing workflow SID (WW and 32 hexadecimal digits)")
-	} else if len(c.Numbers) == 0 {
-		wrong = append(wrong, errors.New("no calls can be routed: set --routing-workflow (or HOLDFAST_ROUTING_WORKFLOW), or list numbers in the file"))
+	} else if len(c.Numbers) == 0 && len(c.Routing) == 0 { // calls may all come by others' numbers
+		wrong = append(wrong, errors.New("no calls can be routed: set --routing-workflow (or HOLDFAST_ROUTING_WORKFLOW), or list numbers or routing in the file"))
 	}
 	if c.NotAnswering != "" {
 		need(c.NotAnswering, sid("WA"), "not-answering", "an activity SID (WA and 32 hexadecimal digits)")
@@ -266,6 +274,7 @@ func (c *config) problems() error {
 			wrong = append(wrong, fmt.Errorf("numbers, entry %d: needs number (+15551230000) and routing_workflow (WW…)", i+1))
 		}
 	}
+	wrong = append(wrong, c.routingProblems()...)
 	for flag, value := range map[string]string{"twilio-url": c.TwilioURL, "hold-music": c.HoldMusic, "queue-music": c.QueueMusic} {
 		if value == "" {
 			continue
@@ -279,6 +288,26 @@ func (c *config) problems() error {
 	}
 	return errors.Join(wrong...)
 }
+
+// routingProblems says what is wrong with the list of routing workflows: each has one mode.
+func (c *config) routingProblems() []error {
+	var wrong []error
+	seen := map[string]bool{}
+	for i, r := range c.Routing {
+		if !routingSID.MatchString(r.Workflow) {
+			wrong = append(wrong, fmt.Errorf("routing, entry %d: needs workflow, a routing workflow SID (WW and 32 hexadecimal digits)", i+1))
+		} else if seen[r.Workflow] {
+			wrong = append(wrong, fmt.Errorf("routing, entry %d: %s is there twice", i+1, r.Workflow))
+		}
+		seen[r.Workflow] = true
+		if r.Mode != handlers.ModeDesktop && r.Mode != handlers.ModeFlex {
+			wrong = append(wrong, fmt.Errorf("routing, entry %d: mode must be %s or %s, not %q", i+1, handlers.ModeDesktop, handlers.ModeFlex, r.Mode))
+		}
+	}
+	return wrong
+}
+
+var routingSID = regexp.MustCompile("^WW[0-9a-fA-F]{32}$")
 
 func orEnv(flag string) string {
 	field, ok := reflect.TypeFor[config]().FieldByNameFunc(func(name string) bool {

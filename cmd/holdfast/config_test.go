@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
+
+	"holdfast/handlers"
 )
 
 var hex32 = strings.Repeat("a", 32)
@@ -55,6 +57,8 @@ auth_token: secret
 workspace_sid: WS`+hex32+`
 numbers:
   - {number: "+15551230000", routing_workflow: WW`+hex32+`, attributes: {line: support}, priority: 5, max_wait: 30m}
+routing:
+  - {workflow: WW`+hex32+`, mode: flex}
 api_keys:
   - {name: ann, role: agent, agent: WK`+hex32+`, sha256: `+hex32+hex32+`}
 `)
@@ -63,6 +67,7 @@ api_keys:
 	require.Equal(t, "support", cfg.Numbers[0].Attributes["line"])
 	require.Equal(t, 30*time.Minute, cfg.Numbers[0].MaxWait)
 	require.Equal(t, "ann", cfg.APIKeys[0].Name)
+	require.Equal(t, []routingConfig{{Workflow: "WW" + hex32, Mode: handlers.ModeFlex}}, cfg.Routing)
 	s := cfg.settings()
 	require.Equal(t, 20*time.Second, s.Ring)
 	require.Greater(t, s.ConnectWithin, s.Ring)
@@ -123,6 +128,12 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"routing":      {func(c *config) { c.RoutingWorkflow = "WF1" }, "--routing-workflow"},
 		"availability": {func(c *config) { c.NotAnswering = "Offline" }, "--not-answering"},
 		"number":       {func(c *config) { c.Numbers = []numberConfig{{Number: "+1"}} }, "numbers, entry 1"},
+		"routing mode": {func(c *config) { c.Routing = []routingConfig{{Workflow: "WW" + hex32}} }, `routing, entry 1: mode must be desktop or flex, not ""`},
+		"routing SID":  {func(c *config) { c.Routing = []routingConfig{{Workflow: "WW", Mode: "flex"}} }, "routing, entry 1: needs workflow"},
+		"routing twice": {func(c *config) {
+			r := routingConfig{Workflow: "WW" + hex32, Mode: handlers.ModeFlex}
+			c.Routing = []routingConfig{r, r}
+		}, "routing, entry 2: WW" + hex32 + " is there twice"},
 		"music":        {func(c *config) { c.HoldMusic = "music.mp3" }, "--hold-music"},
 		"half seconds": {func(c *config) { c.Ring = 2500 * time.Millisecond }, "--ring"},
 	} {

@@ -38,7 +38,7 @@ func (c *simCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.centre, err = people.Provision(ctx, s.sim, script.Centre, urlsOf(c.Holdfast)); err != nil {
+	if err := s.provision(ctx, c.Holdfast); err != nil {
 		return err
 	}
 	fmt.Printf("A simulated Twilio listens on %s. Start Holdfast against it with:\n\n", url)

@@ -20,6 +20,7 @@ type stage struct {
 	script *people.Script
 	sim    *simulator.Simulator
 	twilio *http.Server
+	others *http.Server // somebody else's voice URL
 	centre *people.Centre
 	app    *app
 	keys   stageKeys
@@ -61,7 +62,7 @@ func startStage(ctx context.Context, cfg stageConfig) (_ *stage, err error) {
 	s.sim = simulator.New(simulator.Config{Seed: cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Logger: cfg.log.With("part", "simulator")})
 	twilioURL, err := s.serveTwilio(ctx, "127.0.0.1:0")
 	if err == nil {
-		s.centre, err = people.Provision(ctx, s.sim, cfg.script.Centre, urlsOf(public))
+		err = s.provision(ctx, public)
 	}
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -83,6 +84,20 @@ func (s *stage) serveTwilio(ctx context.Context, address string) (string, error)
 	s.twilio = &http.Server{Handler: s.sim, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.twilio.Serve(listener) }() // ends with Shutdown
 	return "http://" + listener.Addr().String(), nil
+}
+
+// provision builds the centre for a Holdfast under a public URL, and serves what in it is somebody else's.
+func (s *stage) provision(ctx context.Context, public string) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("somebody else's voice URL: %w", err)
+	}
+	s.others = &http.Server{Handler: people.ForeignVoice(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.others.Serve(listener) }() // ends with Shutdown
+	urls := urlsOf(public)
+	urls.Foreign = "http://" + listener.Addr().String()
+	s.centre, err = people.Provision(ctx, s.sim, s.script.Centre, urls)
+	return err
 }
 
 // urlsOf are the addresses that a Twilio account is given for a Holdfast under a public URL.
@@ -119,6 +134,9 @@ func (s *stage) config(cfg stageConfig, public, twilioURL string) config {
 	c := config{
 		PublicURL: public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
 		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings,
+	}
+	for _, w := range s.script.Centre.RoutingWorkflows {
+		c.Routing = append(c.Routing, routingConfig{Workflow: s.centre.RoutingWorkflows[w.Name], Mode: handlers.RoutingMode(w.Mode)})
 	}
 	for _, n := range s.script.Centre.Numbers {
 		c.Numbers = append(c.Numbers, numberConfig{
@@ -164,6 +182,9 @@ func (s *stage) stop(ctx context.Context) error {
 	}
 	if s.twilio != nil {
 		errs = append(errs, s.twilio.Shutdown(ctx))
+	}
+	if s.others != nil {
+		errs = append(errs, s.others.Shutdown(ctx))
 	}
 	return errors.Join(errs...)
 }

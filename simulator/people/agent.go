@@ -17,6 +17,7 @@ type agent struct {
 	sid    string
 	api    *api
 	stream *stream
+	offers chan offer // to be answered on the desktop
 	rng    *rand.Rand // of the goroutine in work
 	ready  chan struct{}
 	died   chan struct{}
@@ -35,7 +36,7 @@ func newAgent(r *run, n int, entry AgentEntry) *agent {
 	a := &agent{
 		r: r, entry: entry, sid: r.centre.Agents[entry.Name],
 		rng:   dice(r.cfg.Seed, forAgents, n),
-		ready: make(chan struct{}), died: make(chan struct{}, 1), changed: make(chan struct{}),
+		ready: make(chan struct{}), died: make(chan struct{}, 1), changed: make(chan struct{}), offers: make(chan offer, 64),
 		states: map[string]string{}, handling: map[string]bool{}, legs: map[string]string{}, lines: map[*watch]struct{}{},
 	}
 	a.api = &api{http: r.http, base: r.cfg.BaseURL, key: r.cfg.Keys(a.sid)}
@@ -67,6 +68,8 @@ func (a *agent) work(ctx context.Context) {
 			}
 			leave = a.sitDown(ctx)
 			a.r.tell(AgentReturns, a.entry.Name, "", "is back after the crash")
+		case o := <-a.offers:
+			a.r.spawn(func() { a.answerOffer(ctx, o) })
 		case <-look.C:
 			a.comeBack(ctx, behaviour.BackAfter)
 		}
@@ -158,6 +161,12 @@ func (a *agent) isDown() bool {
 
 // read takes a live event to the desktop.
 func (a *agent) read(e entry) {
+	if e.Kind == "AssignmentRequested" && e.Data.Manual && e.Data.AgentSID == a.sid {
+		select {
+		case a.offers <- offer{e.Call, e.Data.ReservationSID}:
+		default: // nobody can look at so many
+		}
+	}
 	a.update(func() {
 		if e.State == stateEnded {
 			delete(a.states, e.Call)

@@ -19,6 +19,7 @@ type apiCall struct {
 	Outcome string   `json:"outcome"`
 	EndedBy string   `json:"ended_by"`
 	From    string   `json:"from"`
+	TaskSID string   `json:"task_sid"`
 	Agent   *apiName `json:"agent"`
 	Legs    []apiLeg `json:"legs"`
 }

@@ -14,6 +14,8 @@ type caller struct {
 
 	waiting, talking bool // told already
 	pressed          bool
+	canceled         bool      // the task, by somebody else
+	cancel           func()    // the task, by an administrator
 	leaving          time.Time // when he hung up or lost his line; zero: not yet
 	lost             string    // why the call counts as lost whatever else happened
 	stranded         bool      // his line does not end though he hung up
@@ -31,7 +33,7 @@ func (r *run) place(ctx context.Context, c *conversation) (result, string) {
 	c.update(func(s *shared) { s.caller, s.placed = w, placed })
 	r.callIs(line.CallSID(), c)
 
-	p := &caller{r: r, c: c, w: w}
+	p := &caller{r: r, c: c, w: w, cancel: func() { r.spawn(func() { r.cancelTask(ctx, line.CallSID()) }) }}
 	p.live(ctx)
 	if p.stranded {
 		return resultLost, "hung up, and the line stayed"
@@ -123,6 +125,9 @@ func (p *caller) intendsWaiting(v view, s shared, add func(time.Time, float64, f
 	}
 	if p.c.givesUpAt > 0 && !s.rangAt.IsZero() {
 		add(s.rangAt, p.c.givesUpAt, giveUp)
+	}
+	if p.c.cancelAfter > 0 && v.queued && !p.canceled && !v.hearsAt.IsZero() {
+		add(v.hearsAt, p.c.cancelAfter, func() { p.canceled = true; p.cancel() })
 	}
 	if v.queued && !p.pressed && !v.hearsAt.IsZero() && p.c.keys+p.c.says != "" {
 		add(v.hearsAt, p.c.keysAfter, p.press)

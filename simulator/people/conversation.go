@@ -24,6 +24,7 @@ type shared struct {
 	caller *watch // nil for a caller who is not of this run
 	placed time.Time
 
+	declines         int       // offers that are still to be rejected on the desktop
 	rejects, ignores int       // rings that are still to come to nothing
 	rangAt           time.Time // an agent's phone rang first
 	answered         bool      // an agent picked up
@@ -36,7 +37,7 @@ type shared struct {
 func newConversation(p plan) *conversation {
 	return &conversation{
 		plan: p, over: make(chan struct{}), changed: make(chan struct{}),
-		s: shared{rejects: p.rejects, ignores: p.ignores},
+		s: shared{rejects: p.rejects, ignores: p.ignores, declines: p.declinesFirst},
 	}
 }
 
@@ -111,6 +112,16 @@ func (c *conversation) ring() (r reaction) {
 	return r
 }
 
+// declines says whether the agent at his desktop wants no more of it than to reject.
+func (c *conversation) declines() (yes bool) {
+	c.update(func(s *shared) {
+		if yes = s.declines > 0; yes {
+			s.declines--
+		}
+	})
+	return yes
+}
+
 // enter and leave count the agents' lines in the room.
 func (c *conversation) enter() {
 	c.update(func(s *shared) { s.agents++ })
@@ -130,7 +141,7 @@ type result string
 const (
 	resultCompleted result = "completed" // caller and agent talked
 	resultAbandoned result = "abandoned" // the caller left before anybody talked to him
-	resultRejected  result = "rejected"  // the call was refused before it was answered
+	resultRejected  result = "rejected"  // the call was refused before it was answered, or its caller told that nobody will come
 	resultLost      result = "lost"
 	resultStopped   result = "stopped" // the run was
 )
@@ -152,6 +163,8 @@ func (c *conversation) verdict() (result, string) {
 	case s.ender != nobody:
 		// An agent did something to a call whose caller never heard him: the room was half empty.
 		return resultLost, "ended before anybody was heard: " + string(s.ender)
+	case c.cancelAfter > 0: // told that nobody will come
+		return resultRejected, ""
 	case !v.answered && (v.status == "busy" || v.status == "no-answer"):
 		return resultRejected, ""
 	default:

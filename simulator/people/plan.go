@@ -24,8 +24,12 @@ type plan struct {
 	talkFor    float64
 	goodbye    float64 // hangs up this long after the agent has gone; 0: stays until somebody ends the call
 
+	cancelAfter float64 // an administrator cancels the task this long after the caller began to hear music; 0: nobody does
+
 	// The agent.
-	rejects, ignores int // how many rings come to nothing before one is answered
+	declinesFirst    int  // how many offers are rejected on the desktop before one is accepted
+	ownInstruction   bool // the desktop accepts without Holdfast
+	rejects, ignores int  // how many rings come to nothing before one is answered
 	neverAnswers     bool
 	answerAfter      float64
 	hold, mute       *episode
@@ -58,6 +62,8 @@ type planner struct {
 	weights  []weighted // the scenarios to draw from
 	open     []NumberScript
 	closed   []NumberScript
+
+	entrances map[string]NumberScript
 }
 
 type weighted struct {
@@ -70,19 +76,28 @@ func newPlanner(script *Script, name string, seed uint64) (*planner, error) {
 	if !ok {
 		return nil, fmt.Errorf("no scenario %q; there are %s", name, listed())
 	}
-	p := &planner{script: script, scenario: chosen, seed: seed}
+	p := &planner{script: script, scenario: chosen, seed: seed, entrances: map[string]NumberScript{}}
 	for _, n := range script.Centre.Numbers {
-		if n.Closed {
+		switch {
+		case n.Closed:
 			p.closed = append(p.closed, n)
-		} else {
+		case n.Entrance != "":
+			p.entrances[n.Entrance] = n
+		default:
 			p.open = append(p.open, n)
 		}
+	}
+	if _, ok := p.entrances[chosen.entrance]; chosen.entrance != "" && !ok {
+		return nil, fmt.Errorf("scenario %s: script %q has no number with the entrance %q", name, script.Name, chosen.entrance)
 	}
 	if name != Mix {
 		p.weights = []weighted{{chosen, 1}}
 		return p, nil
 	}
 	for _, s := range Scenarios() { // in their order, for a map has none
+		if _, there := p.entrances[s.entrance]; s.entrance != "" && !there {
+			continue
+		}
 		if w := script.Mix[s.Name]; w > 0 && (!s.unstaffed || len(p.closed) > 0 || s.Name == abandonQueue) {
 			p.weights = append(p.weights, weighted{s, w})
 		}
@@ -123,6 +138,9 @@ func (p *planner) draw(n int) plan {
 	// Most people hang up when the other has said goodbye; some wait for the tone.
 	if c.goodbye = 0.5 + 1.5*rng.Float64(); rng.Float64() < 0.25 {
 		c.goodbye = 0
+	}
+	if s.entrance != "" {
+		c.number = p.entrances[s.entrance]
 	}
 	s.shape(&c, rng, agents)
 	return c

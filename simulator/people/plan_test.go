@@ -99,7 +99,19 @@ func TestScenarios(t *testing.T) {
 		"agent-crash":         func(t *testing.T, p plan) { require.Equal(t, agentDies, p.ender); require.Zero(t, p.goodbye) },
 		"mute":                func(t *testing.T, p plan) { require.NotNil(t, p.mute) },
 		"keys":                func(t *testing.T, p plan) { require.NotEmpty(t, p.keys); require.NotEmpty(t, p.says) },
-		"line-lost":           func(t *testing.T, p plan) { require.True(t, p.losesLine) },
+		"studio":              func(t *testing.T, p plan) { require.Equal(t, entranceStudio, p.number.Entrance) },
+		"flex": func(t *testing.T, p plan) {
+			require.Equal(t, entranceFlex, p.number.Entrance)
+			require.False(t, p.ownInstruction)
+		},
+		"flex-own": func(t *testing.T, p plan) {
+			require.Equal(t, entranceFlex, p.number.Entrance)
+			require.True(t, p.ownInstruction)
+		},
+		"two-ring":      func(t *testing.T, p plan) { require.Equal(t, entrancePair, p.number.Entrance) },
+		"anonymous":     func(t *testing.T, p plan) { require.NotContains(t, p.from, "+") },
+		"task-canceled": func(t *testing.T, p plan) { require.True(t, p.number.Closed); require.Positive(t, p.cancelAfter) },
+		"line-lost":     func(t *testing.T, p plan) { require.True(t, p.losesLine) },
 	}
 	for _, s := range Scenarios() {
 		t.Run(s.Name+" plans what it says", func(t *testing.T) {

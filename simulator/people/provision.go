@@ -19,6 +19,8 @@ import (
 type URLs struct {
 	// Voice and NumberStatus give a number's voice URL and its status callback.
 	Voice, NumberStatus func(NumberScript) string
+	// Foreign is where [ForeignVoice] listens, for numbers whose voice URL is not the application's. "": they have the application's.
+	Foreign string
 	// VoiceFallback is requested when Voice fails.
 	VoiceFallback string
 	// Assignment and AssignmentFallback are every routing workflow's assignment callbacks.
@@ -212,10 +214,14 @@ func (b *builder) agents(ctx context.Context) error {
 func (b *builder) numbers(ctx context.Context) error {
 	for _, n := range b.script.Numbers {
 		form := url.Values{"PhoneNumber": {n.Number}, "FriendlyName": {n.Name}}
-		if b.urls.Voice != nil {
+		foreign := n.Entrance == entranceStudio && b.urls.Foreign != ""
+		switch {
+		case foreign:
+			form.Set("VoiceUrl", b.urls.Foreign+"?workflow="+b.centre.RoutingWorkflows[n.Routing])
+		case b.urls.Voice != nil:
 			set(form, "VoiceUrl", b.urls.Voice(n))
 		}
-		if b.urls.NumberStatus != nil {
+		if b.urls.NumberStatus != nil && !foreign {
 			set(form, "StatusCallback", b.urls.NumberStatus(n))
 		}
 		set(form, "VoiceFallbackUrl", b.urls.VoiceFallback)

@@ -54,8 +54,8 @@ func TestProvision(t *testing.T) {
 	t.Parallel()
 	f := setup(t, "floor", nil)
 	require.Len(t, f.centre.Agents, 6)
-	require.Len(t, f.centre.Queues, 3)
-	require.Len(t, f.centre.Numbers, 3)
+	require.Len(t, f.centre.Queues, 4)
+	require.Len(t, f.centre.Numbers, 6)
 	for prefix, sids := range map[string]map[string]string{
 		"WK": f.centre.Agents, "WQ": f.centre.Queues, "WW": f.centre.RoutingWorkflows, "PN": f.centre.Numbers, "WA": f.centre.Availabilities,
 	} {

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type Scenario struct {
 	// unstaffed: it is about callers whom nobody serves. They dial a closed number; where the script has none, a run of this
 	// scenario has its agents stay away.
 	unstaffed bool
+	entrance  string // it is about the number with this entrance
 	shape     func(p *plan, rng *rand.Rand, agents AgentScript)
 }
 
@@ -110,13 +112,40 @@ var scenarios = []Scenario{
 			}
 		},
 	},
+	{
+		Name: "studio", Description: "The call comes by somebody else's voice URL, and meets Holdfast as a task.", entrance: entranceStudio,
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience = 0 },
+	},
+	{
+		Name: "flex", Description: "Agents accept on their desktops, by Holdfast's API; some offers they reject.", entrance: entranceFlex,
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) { p.patience, p.declinesFirst = 0, max(0, rng.IntN(4)-2) },
+	},
+	{
+		Name: "flex-own", Description: "Flex accepts by an instruction of its own, with other flags and no callbacks.", entrance: entranceFlex,
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ownInstruction = 0, true },
+	},
+	{
+		Name: "two-ring", Description: "Two agents are rung at once and answer at once; one gets the call.", entrance: entrancePair,
+		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience = 0 },
+	},
+	{
+		Name: "anonymous", Description: "The caller withholds his number, or calls from a browser or a SIP phone.",
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) {
+			p.patience = 0
+			p.from = []string{"anonymous", fmt.Sprintf("client:visitor-%d", p.n), fmt.Sprintf("sip:visitor-%d@example.com", p.n)}[rng.IntN(3)]
+		},
+	},
+	{
+		Name: "task-canceled", Description: "An administrator cancels the task of a waiting caller, who hears so.", unstaffed: true,
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) { p.patience, p.cancelAfter = 0, 2+4*rng.Float64() },
+	},
 }
 
 // defaultMix is for scripts that name none: mostly good days.
 var defaultMix = map[string]float64{
 	"standard": 40, "plain": 16, "abandon-queue": 5, "abandon-ringing": 5, "abandon-hold": 3, "reject": 6, "no-answer": 3,
 	"no-agents": 2, "agent-leaves-by-api": 4, "agent-ends-by-api": 4, "agent-hangs-up": 4, "agent-crash": 1, "mute": 4, "keys": 2,
-	"line-lost": 3,
+	"line-lost": 3, "studio": 4, "flex": 5, "flex-own": 1, "two-ring": 3, "anonymous": 3, "task-canceled": 1,
 }
 
 func scenario(name string) (Scenario, bool) {

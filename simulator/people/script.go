@@ -59,10 +59,17 @@ type QueueScript struct {
 // RoutingScript is one routing workflow (TaskRouter: Workflow).
 type RoutingScript struct {
 	Name               string         `yaml:"name"`
+	Mode               string         `yaml:"mode"`                // "desktop" (default): the application accepts; "flex": agents do, by their desktops
 	ReservationTimeout int            `yaml:"reservation_timeout"` // seconds, 1 to 86400; default 120
 	Filters            []FilterScript `yaml:"filters"`
 	DefaultQueue       string         `yaml:"default_queue"` // empty: a task that no filter wants is canceled
 }
+
+// Modes of a routing workflow.
+const (
+	ModeDesktop = "desktop"
+	ModeFlex    = "flex"
+)
 
 // FilterScript is one filter of a routing workflow; the first whose expression over the task's attributes holds is taken.
 type FilterScript struct {
@@ -88,6 +95,9 @@ type NumberScript struct {
 	Routing string `yaml:"routing"` // the routing workflow that its calls go to
 	// Closed says that nobody staffs what this number leads to: its callers wait until they give up.
 	Closed bool `yaml:"closed"`
+	// Entrance makes this number the one that the scenarios of that entrance dial, and no others: "studio", where the number's voice URL
+	// is somebody else's; "flex"; "pair", where several agents ring at once.
+	Entrance string `yaml:"entrance"`
 	// Attributes are task attributes that the application is asked to give this number's calls.
 	Attributes map[string]any `yaml:"attributes"`
 }
@@ -200,6 +210,9 @@ func (s *Script) fill() {
 	for i := range c.RoutingWorkflows {
 		if w := &c.RoutingWorkflows[i]; w.ReservationTimeout == 0 {
 			w.ReservationTimeout = 120
+		}
+		if w := &c.RoutingWorkflows[i]; w.Mode == "" {
+			w.Mode = ModeDesktop
 		}
 	}
 	for i := range c.Agents {

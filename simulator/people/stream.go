@@ -20,7 +20,10 @@ type entry struct {
 	Outcome   string   `json:"outcome"`
 	AgentSIDs []string `json:"agent_sids"`
 	Data      struct {
-		CallSID string `json:"call_sid"`
+		CallSID        string `json:"call_sid"`
+		ReservationSID string `json:"reservation_sid"`
+		AgentSID       string `json:"agent_sid"`
+		Manual         bool   `json:"manual"`
 	} `json:"data"`
 }
 

@@ -66,7 +66,8 @@ func (c *CentreScript) validate(v *faults) {
 	v.unique("centre.numbers: number", names(c.Numbers, func(n NumberScript) string { return n.Number }))
 	open := false
 	for i, n := range c.Numbers {
-		open = open || !n.Closed
+		open = open || !n.Closed && n.Entrance == ""
+		v.check(slices.Contains([]string{"", entranceStudio, entranceFlex, entrancePair}, n.Entrance), "centre.numbers[%d]: %q is no entrance", i, n.Entrance)
 		v.check(e164.MatchString(n.Number), "centre.numbers[%d]: %q is no E.164 number", i, n.Number)
 		v.check(slices.Contains(routings, n.Routing), "centre.numbers[%d]: routing %q is no routing workflow", i, n.Routing)
 	}
@@ -89,6 +90,7 @@ func (c *CentreScript) validate(v *faults) {
 func (w *RoutingScript) validate(v *faults, at string, queues []string) {
 	v.check(w.ReservationTimeout >= 1 && w.ReservationTimeout <= 86400, "%s: reservation_timeout must be from 1 to 86400 seconds", at)
 	v.check(w.DefaultQueue == "" || slices.Contains(queues, w.DefaultQueue), "%s: default_queue %q is no queue", at, w.DefaultQueue)
+	v.check(w.Mode == ModeDesktop || w.Mode == ModeFlex, "%s: mode must be %s or %s", at, ModeDesktop, ModeFlex)
 	v.check(len(w.Filters) > 0 || w.DefaultQueue != "", "%s: neither filters nor default_queue", at)
 	for i, f := range w.Filters {
 		at := fmt.Sprintf("%s.filters[%d]", at, i)

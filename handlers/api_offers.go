@@ -1,0 +1,83 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+
+	"holdfast/call"
+)
+
+var acceptAction = action{name: "reservations/accept", onOffer: func(r call.Request, reservation call.ReservationSID) call.Event {
+	return call.AcceptRequested{Request: r, Reservation: reservation}
+}}
+
+func rejectAction(to call.AvailabilitySID) action {
+	return action{name: "reservations/reject", onOffer: func(r call.Request, reservation call.ReservationSID) call.Event {
+		return call.RejectRequested{Request: r, Reservation: reservation, Availability: to}
+	}}
+}
+
+// AcceptReservation answers POST /v1/calls/{call}/reservations/{reservation}/accept.
+func (a *api) AcceptReservation(ctx context.Context, r AcceptReservationRequestObject) (AcceptReservationResponseObject, error) {
+	return a.act(ctx, acceptAction, r.Call, r.Reservation, r.Params.IdempotencyKey)
+}
+
+var availabilitySID = regexp.MustCompile(`^WA[0-9a-fA-F]{32}$`)
+
+// RejectReservation answers POST /v1/calls/{call}/reservations/{reservation}/reject.
+func (a *api) RejectReservation(ctx context.Context, r RejectReservationRequestObject) (RejectReservationResponseObject, error) {
+	var to call.AvailabilitySID
+	if given := r.Params.Availability; given != nil {
+		if !availabilitySID.MatchString(*given) {
+			return nil, badRequest("availability %q is no activity SID (WA and 32 hexadecimal digits)", *given)
+		}
+		to = call.AvailabilitySID(*given)
+	}
+	return a.act(ctx, rejectAction(to), r.Call, r.Reservation, r.Params.IdempotencyKey)
+}
+
+// offersIn are the reservations of a call as it was projected, oldest first.
+func offersIn(snapshot json.RawMessage) []call.Reservation {
+	var state struct {
+		Reservations []call.Reservation `json:"reservations"`
+	}
+	if json.Unmarshal(snapshot, &state) != nil {
+		return nil
+	}
+	return state.Reservations
+}
+
+// isOffered says whether a call is offered to an agent now: beside others, where several are asked at once.
+func isOffered(agent string, snapshot json.RawMessage) bool {
+	for _, r := range offersIn(snapshot) {
+		if string(r.Agent) == agent && r.Status == call.ReservationIsPending {
+			return true
+		}
+	}
+	return false
+}
+
+// resolveOffer finds the reservation that a path means: by its SID, or "me" for the newest of the key's agent. One that is not known here
+// may have come a moment ago: for those who may answer any, the call itself decides.
+func resolveOffer(ref string, key Key, snapshot json.RawMessage) (call.ReservationSID, error) {
+	if ref == "me" && key.Agent == "" {
+		return "", problem(http.StatusNotFound, codeOfferNotFound, "this key belongs to no agent, so no reservation is its own")
+	}
+	offers := offersIn(snapshot)
+	for i := len(offers) - 1; i >= 0; i-- {
+		switch r := offers[i]; {
+		case ref == "me" && string(r.Agent) == key.Agent:
+			return r.Reservation, nil
+		case ref == string(r.Reservation) && key.isAgent() && string(r.Agent) != key.Agent:
+			return "", problem(http.StatusForbidden, codeNotYourOffer, "this reservation is not yours: agents accept and reject their own alone")
+		case ref == string(r.Reservation):
+			return r.Reservation, nil
+		}
+	}
+	if ref == "me" || key.isAgent() {
+		return "", problem(http.StatusNotFound, codeOfferNotFound, "the call has no such reservation")
+	}
+	return call.ReservationSID(ref), nil
+}

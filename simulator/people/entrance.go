@@ -1,0 +1,105 @@
+package people
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// Entrances: how a call comes in, other than by the application's own voice URL and assignment.
+const (
+	entranceStudio = "studio"
+	entranceFlex   = "flex"
+	entrancePair   = "pair"
+)
+
+// ForeignVoice is somebody else's voice URL, such as a Studio flow's: it enqueues every caller to the routing workflow that its query names
+// ("?workflow=WW…"), with attributes of its own and none of the application's, and knows nothing of the application.
+func ForeignVoice() http.Handler {
+	type task struct {
+		Attributes string `xml:",chardata"`
+	}
+	type enqueue struct {
+		Workflow string `xml:"workflowSid,attr"`
+		Task     task   `xml:"Task"`
+	}
+	type response struct {
+		XMLName xml.Name `xml:"Response"`
+		Enqueue enqueue  `xml:"Enqueue"`
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		workflow := r.URL.Query().Get("workflow")
+		if workflow == "" {
+			http.Error(w, "no workflow", http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "text/xml")
+		_ = xml.NewEncoder(w).Encode(response{Enqueue: enqueue{workflow, task{`{"channel":"studio"}`}}}) // a caller who is gone reads nothing
+	})
+}
+
+// An offer is a call offered to an agent whose desktop is to accept it.
+type offer struct{ call, reservation string }
+
+// answerOffer presses accept or reject on the desktop, or has Flex accept in its own way: by an instruction that tells the application nothing.
+func (a *agent) answerOffer(ctx context.Context, o offer) {
+	c := a.r.called(o.call)
+	if c == nil {
+		c = a.r.stranger("somebody")
+	}
+	if !a.r.pause(ctx, nil, c.answerAfter/2) {
+		return
+	}
+	switch {
+	case c.declines():
+		a.r.tell(AgentRejects, a.entry.Name, o.call, "rejects the offer on the desktop")
+		a.decide(ctx, o, "reject")
+	case c.ownInstruction:
+		form := url.Values{
+			"Instruction": {"conference"}, "From": {c.number.Number}, "EndConferenceOnExit": {"true"}, "EndConferenceOnCustomerExit": {"true"},
+			"Timeout": {"20"},
+		}
+		path := "/v1/Workspaces/" + a.r.centre.WorkspaceSID + "/Workers/" + a.sid + "/Reservations/" + o.reservation
+		// It may be gone by now, as its caller may: what Twilio says of it is nothing to the agent.
+		_ = a.r.twilio(ctx, path, form)
+	default:
+		a.decide(ctx, o, "accept")
+	}
+}
+
+// decide asks Holdfast for it. A 409 says that the offer is gone, or that the phone rang in vain; other refusals are wrong.
+func (a *agent) decide(ctx context.Context, o offer, what string) {
+	got := a.api.act(ctx, "/v1/calls/"+o.call+"/reservations/me/"+what, a.nextKey(o.call, what))
+	if ctx.Err() != nil || got.status == 0 {
+		return
+	}
+	switch got.status {
+	case http.StatusOK, http.StatusAccepted, http.StatusConflict:
+		a.r.book.action(what, got)
+	default:
+		a.r.violation(o.call, "%s cannot %s an offer: %s", a.entry.Name, what, got)
+	}
+}
+
+// cancelTask is an administrator who cancels a waiting caller's task.
+func (r *run) cancelTask(ctx context.Context, id string) {
+	got, err := r.reader.call(ctx, id)
+	if err == nil && got.call.TaskSID == "" {
+		err = fmt.Errorf("no task: %s", got)
+	}
+	if err == nil {
+		path := "/v1/Workspaces/" + r.centre.WorkspaceSID + "/Tasks/" + got.call.TaskSID
+		err = r.twilio(ctx, path, url.Values{"AssignmentStatus": {"canceled"}, "Reason": {"closing time"}})
+	}
+	if err != nil && ctx.Err() == nil {
+		r.violation(id, "the task cannot be canceled: %v", err)
+	}
+}
+
+// twilio posts to TaskRouter.
+func (r *run) twilio(ctx context.Context, path string, form url.Values) error {
+	b := &builder{handler: r.sim, account: r.sim.AccountSID(), token: r.sim.AuthToken()}
+	return b.taskRouter(ctx, http.MethodPost, path, form, http.StatusOK, nil)
+}
