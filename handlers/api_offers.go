@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 
 	"holdfast/call"
 )
@@ -66,8 +67,8 @@ func resolveOffer(ref string, key Key, snapshot json.RawMessage) (call.Reservati
 		return "", problem(http.StatusNotFound, codeOfferNotFound, "this key belongs to no agent, so no reservation is its own")
 	}
 	offers := offersIn(snapshot)
-	for i := len(offers) - 1; i >= 0; i-- {
-		switch r := offers[i]; {
+	for _, r := range slices.Backward(offers) {
+		switch {
 		case ref == "me" && string(r.Agent) == key.Agent:
 			return r.Reservation, nil
 		case ref == string(r.Reservation) && key.isAgent() && string(r.Agent) != key.Agent:
