@@ -46,7 +46,8 @@ type DelivererConfig struct {
 	// ScanEvery is how often the store is searched for calls that nobody told us of: other processes received their events, or their
 	// deliverer died. Default 1 s.
 	ScanEvery time.Duration
-	// Gather is how long after a signal further events of that call wait for company. Default 20 ms.
+	// Gather is the longest that an event waits for others of its call to go in the same signal, unless somebody waits for it.
+	// Default 20 ms.
 	Gather time.Duration
 	// ResendAfter is how long what was sent may stay unacknowledged. A call with nothing to deliver is let go of after the same time.
 	// Default 5 s.

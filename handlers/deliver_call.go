@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"holdfast/call"
@@ -77,7 +78,6 @@ func (o *delivery) step(ctx context.Context) (goOn bool, err error) {
 	if o.untilLook() <= 0 {
 		return o.look(ctx)
 	}
-	o.wait(ctx, o.sentAt.Add(o.cfg.Gather).Sub(o.cfg.Clock()))
 	o.forgetNudge() // what it told of is read now
 	limit := o.cfg.MaxBatch
 	if o.rewound {
@@ -88,11 +88,36 @@ func (o *delivery) step(ctx context.Context) (goOn bool, err error) {
 		return false, o.troubled(ctx, "read the inbox", err)
 	}
 	if len(rows) > 0 {
-		return true, o.deliver(ctx, rows)
+		batch, begins := o.batch(ctx, rows)
+		if left := o.company(batch); left > 0 {
+			o.nudged(ctx, left)
+			return true, nil
+		}
+		return true, o.deliver(ctx, rows, batch, begins)
 	}
 	o.strayed = time.Time{}
 	o.nudged(ctx, o.untilLook())
 	return true, ctx.Err()
+}
+
+// company is how much longer events may wait for others to go with them, for what limits the number of calls is the number of signals.
+// What somebody waits for does not wait.
+func (o *delivery) company(batch workflows.Batch) time.Duration {
+	if o.rewound || slices.ContainsFunc(batch.Deliveries, func(d workflows.Delivery) bool { return awaited(d.Event.Event) }) {
+		return 0
+	}
+	return batch.Deliveries[0].At.Add(o.cfg.Gather).Sub(o.cfg.Clock())
+}
+
+// awaited says whether an event can be what verifies an action.
+func awaited(e call.Event) bool {
+	switch e.(type) {
+	case call.ParticipantHeld, call.ParticipantUnheld, call.ParticipantMuted, call.ParticipantUnmuted, call.ParticipantLeft,
+		call.ConferenceEnded, call.TaskCompleted, call.ReadBackDue:
+		return true
+	default:
+		return false
+	}
 }
 
 func (o *delivery) untilLook() time.Duration {
@@ -139,11 +164,10 @@ func (o *delivery) look(ctx context.Context) (goOn bool, err error) {
 }
 
 // deliver hands events to the workflow, or, where there is none, puts them where they belong.
-func (o *delivery) deliver(ctx context.Context, rows []store.Delivery) error {
+func (o *delivery) deliver(ctx context.Context, rows []store.Delivery, batch workflows.Batch, begins bool) error {
 	if o.ended {
 		return o.late(ctx, rows)
 	}
-	batch, begins := o.batch(ctx, rows)
 	// A call of which something was acknowledged has a workflow, as a rule: that it may begin is tried when it turns out to have none.
 	start := o.rewound || begins && !o.began && o.acked == 0
 	err := o.send(ctx, batch, start)
