@@ -22,7 +22,7 @@ export CGO_ENABLED = 1
 
 .PHONY: help
 help: ## say what there is to do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  PKG=./call/... TESTFLAGS="-run Hold" BENCHTIME=1000x ARGS="--help" narrow it down.'
 
@@ -55,7 +55,11 @@ generate: ## write generated code anew
 	$(GO) generate ./...
 
 .PHONY: bench
-bench: tool-temporal ## run the benchmarks
+bench: tool-temporal ## measure everything together and write docs/benchmarks.md (a quarter of an hour, on a quiet machine)
+	HOLDFAST_FIGURES=$(CURDIR)/docs/benchmarks.md $(GO) test -count=1 -timeout 40m -run TestFigures ./cmd/holdfast
+
+.PHONY: microbench
+microbench: tool-temporal ## run the benchmarks of single parts
 	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(PKG)
 
 .PHONY: cover
