@@ -117,7 +117,8 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 	failed := *f
 	s.drop(number)
 	if failed.Kind == "ReadBack" {
-		s.settleLater(now)
+		// Whoever waits for the answer waits on: flights that Twilio took, and what the customer left behind.
+		s.setDeadline(DeadlineConfirm, subjectReadBack, now.Add(s.Settings.SettleWithin))
 		return
 	}
 	if s.reached(failed) {
@@ -203,7 +204,9 @@ func (s *State) tried(now time.Time, f Flight, why string) {
 		leg.WantGone = false
 		s.failActions(leg.Call, why, "LeaveRequested")
 	case "RejectReservation":
-		s.end(endedBySystem)
+		if !s.met() {
+			s.end(endedBySystem)
+		}
 	case "SetAvailability":
 		s.movedOff(f.Subject)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":

@@ -88,14 +88,17 @@ func (s *State) planReservation(r *Reservation, add func(Command)) {
 	if r.WantOff {
 		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
 	}
-	if r.WantRejected && !r.lapsed() && !s.talkOver() {
+	if r.WantRejected && !r.lapsed() && !s.met() && !s.talkOver() {
 		add(RejectReservation{Task: r.Task, Reservation: r.Reservation})
 	}
 }
 
-// look asks for everything that the call owns.
+// look asks for everything that the call owns. A conference that is over has no more to tell: the newest of the task is looked for then.
 func (s *State) look() ReadBack {
-	l := ReadBack{Task: s.Task.SID, Conference: s.Conference.SID}
+	l := ReadBack{Task: s.Task.SID}
+	if s.Conference.live() {
+		l.Conference = s.Conference.SID
+	}
 	if c := s.Customer(); c != nil {
 		l.Customer = c.Call
 	}

@@ -161,12 +161,12 @@ type Task struct {
 
 // Conference is the room that the call happens in.
 type Conference struct {
-	SID      ConferenceSID `json:"sid,omitempty"`
-	Previous ConferenceSID `json:"previous,omitempty"` // the one before, whose late events are old
-	Started  bool          `json:"started"`
-	Ended    bool          `json:"ended"`
-	Reason   string        `json:"reason,omitempty"`
-	Sequence int           `json:"sequence"` // the highest seen
+	SID      ConferenceSID   `json:"sid,omitempty"`
+	Over     []ConferenceSID `json:"over,omitempty"` // others that are known to have ended, whose late events are old
+	Started  bool            `json:"started"`
+	Ended    bool            `json:"ended"`
+	Reason   string          `json:"reason,omitempty"`
+	Sequence int             `json:"sequence"` // the highest seen
 }
 
 // State is one call: everything that it knows. It is a plain value that travels as JSON; make one with [New].

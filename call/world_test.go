@@ -158,6 +158,11 @@ func (w *world) agentAnswers(offer call.Assignment) {
 	agent := w.agent()
 	w.room = map[call.SID]*call.Participant{agent: {Conference: w.conference(), Call: agent, Instruction: offer.Reservation}}
 	w.happen(call.ParticipantJoined{Participant: w.participant(agent)})
+	if w.percent("goes at once") < 10 { // before the customer is brought in
+		w.leaves(agent, "participant_hung_up")
+		w.offerFails(offer)
+		return
+	}
 	w.room[customer] = &call.Participant{Conference: w.conference(), Call: customer, EndConferenceOnExit: true, Instruction: offer.Reservation}
 	w.happen(call.ParticipantJoined{Participant: w.participant(customer)})
 	w.roomState = "in-progress"
@@ -323,7 +328,10 @@ func (w *world) snapshot(asked call.ReadBack) call.Snapshot {
 	if asked.Reservation != "" && w.offer().Reservation == asked.Reservation {
 		s.Reservation = &call.ReservationSnapshot{Reservation: asked.Reservation, Status: w.reservation}
 	}
-	if w.roomState != "" {
+	switch {
+	case asked.Conference != "" && asked.Conference != w.conference(): // there is one room at a time
+		s.Conference = &call.ConferenceSnapshot{Conference: asked.Conference, Status: "completed"}
+	case w.roomState != "":
 		s.Conference = &call.ConferenceSnapshot{Conference: w.conference(), Status: w.roomState}
 		for _, sid := range []call.SID{customer, w.agent()} {
 			if p := w.room[sid]; p != nil {

@@ -56,8 +56,9 @@ func (w *callWorkflow) run(ctx workflow.Context) error {
 		w.write(ctx)
 
 		if w.Call.Over() && w.journal.written() {
-			// Whoever still waits for an outcome has one by now, and only needs the turn to say so.
-			if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+			// Whoever still waits for an outcome has one by now, and only needs the turn to say so; whoever came while the end was written
+			// needs another step.
+			if err := workflow.Await(ctx, func() bool { return len(w.requests) > 0 || workflow.AllHandlersFinished(ctx) }); err != nil {
 				return err
 			}
 			if !w.waiting(ctx) {

@@ -1,4 +1,3 @@
-// Command holdfast is call control for contact centres on Twilio: the server, a demo of it with a simulated Twilio, and tools to look at calls.
 package main
 
 import (
