@@ -32,6 +32,7 @@ type delivery struct {
 	began   bool      // the workflow runs: the engine said so
 	ended   bool      // it ran, and is over
 	rewound bool      // the call goes to the engine from its first event on, for the engine has nothing of it
+	entries int64     // how many the timeline of a rewound call has
 	strayed time.Time // since when events have waited for one that begins the call
 	backOff time.Duration
 }
@@ -170,6 +171,9 @@ func (o *delivery) deliver(ctx context.Context, rows []store.Delivery, batch wor
 	}
 	// A call of which something was acknowledged has a workflow, as a rule: that it may begin is tried when it turns out to have none.
 	start := o.rewound || begins && !o.began && o.acked == 0
+	if o.rewound {
+		batch.Entries = o.entries
+	}
 	err := o.send(ctx, batch, start)
 	switch {
 	case err == nil:
@@ -232,7 +236,7 @@ func (o *delivery) homeless(ctx context.Context, rows []store.Delivery, start, b
 	case begins || known:
 		// What was put aside before it began belongs to it, and workflows take events without gaps. So does a call that the engine lost.
 		o.log.LogAttrs(ctx, slog.LevelWarn, "the engine has nothing of a call that has not ended; it begins again", slog.String("state", row.State))
-		o.rewound, o.sent, o.mark = true, 0, 0
+		o.rewound, o.sent, o.mark, o.entries = true, 0, 0, row.Entries
 		return nil
 	}
 	now := o.cfg.Clock()

@@ -191,6 +191,7 @@ func TestACallThatTheEngineKnowsNothingOfBeginsFromItsFirstEvent(t *testing.T) {
 		b.eventually("all is taken again", func() bool { return b.engine.last("CA1") == 4 })
 		signals := b.engine.all()
 		require.Equal(t, []int64{1, 2, 3, 4}, signals[len(signals)-1].positions)
+		require.EqualValues(t, 1, signals[len(signals)-1].entries, "its timeline goes on where it was")
 	})
 	t.Run("but not when it has it as closed", func(t *testing.T) {
 		t.Parallel()

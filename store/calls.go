@@ -18,7 +18,7 @@ const (
 // Call reads a call and its legs, the customer's first, as of one moment. ErrNotFound if it is unknown.
 func (s *Store) Call(ctx context.Context, id string) (c CallRow, legs []LegRow, err error) {
 	err = s.consistently(ctx, func(tx *sqlx.Tx) error {
-		row := tx.QueryRowContext(ctx, tx.Rebind(`SELECT `+callColumns+`, snapshot FROM calls WHERE id = ?`), id)
+		row := tx.QueryRowContext(ctx, tx.Rebind(`SELECT `+callColumns+`, snapshot, last_number FROM calls WHERE id = ?`), id)
 		if c, err = scanWholeCall(row); err != nil {
 			return err
 		}

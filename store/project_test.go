@@ -61,7 +61,9 @@ func testProject(t *testing.T, open opener) {
 	require.NoError(t, s.Project(ctx, step))
 	c, legs, err := s.Call(ctx, "CA1")
 	require.NoError(t, err)
-	require.Equal(t, step.Call, c, "everything is read as it was written")
+	want := step.Call
+	want.Entries = 2 // so a call that begins again knows where its timeline is
+	require.Equal(t, want, c, "everything is read as it was written")
 	require.Equal(t, step.Legs, legs)
 	entries, err := s.Timeline(ctx, "CA1", 0, 10)
 	require.NoError(t, err)
@@ -183,7 +185,9 @@ func testLate(t *testing.T, open opener) {
 
 	c, _, err := s.Call(ctx, "CA1")
 	require.NoError(t, err)
-	require.Equal(t, step.Call, c, "the call is as it was")
+	want := step.Call
+	want.Entries = 2
+	require.Equal(t, want, c, "the call is as it was")
 	claimed, err := s.Claim(ctx, "me", time.Minute, 10)
 	require.NoError(t, err)
 	require.Empty(t, claimed, "all is acknowledged")

@@ -92,6 +92,7 @@ func (w *callWorkflow) selector(ctx workflow.Context) workflow.Selector {
 		var batch Batch
 		c.Receive(ctx, &batch)
 		w.deliveries = append(w.deliveries, batch.Deliveries...)
+		w.Entries = max(w.Entries, batch.Entries)
 	})
 	s.AddReceive(w.looks, func(c workflow.ReceiveChannel, _ bool) {
 		c.Receive(ctx, nil)

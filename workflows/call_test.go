@@ -370,6 +370,25 @@ func TestARequestThatComesWhileTheEndIsWrittenHoldsNothingUp(t *testing.T) {
 	require.Equal(t, workflows.Result{Action: "hold", Status: call.ActionVerified}, again.result)
 }
 
+func TestACallThatBeginsAgainGoesOnInItsTimeline(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.then(0, func() {
+		batch := b.batch(
+			call.CallReceived{Call: customer, From: "+15550000001", To: "+15550000002", Direction: "inbound"},
+			call.TaskCreated{Task: task, Call: customer},
+			call.CallStatusChanged{Call: customer, Status: "completed"},
+			call.TaskCanceled{Task: task, Reason: "hangup"},
+		)
+		batch.Entries = 40
+		b.env.SignalWorkflow(workflows.SignalEvents, batch)
+	})
+	b.env.ExecuteWorkflow(workflows.Call, b.start())
+	require.NoError(t, b.env.GetWorkflowError())
+	require.EqualValues(t, 41, b.model.entries()[0].Number)
+	require.EqualValues(t, 4, b.model.last().Acked)
+}
+
 func TestBeingCanceledDoesNotEndACall(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
