@@ -45,7 +45,7 @@ func newVoiceBench(t *testing.T) *voiceBench {
 	b := &voiceBench{t: t, pages: map[string]func(url.Values) (int, string, string){}, changed: make(chan struct{})}
 	b.app = httptest.NewServer(http.HandlerFunc(b.serve))
 	b.sim = New(Config{Seed: 7, Second: 2 * time.Millisecond})
-	b.rpc = httptest.NewServer(b.sim)
+	b.rpc = httptest.NewServer(checked(t, b.sim))
 	t.Cleanup(func() {
 		require.Empty(t, b.sim.Violations())
 		b.sim.Close()
