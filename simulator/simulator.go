@@ -118,8 +118,9 @@ func (s *Simulator) seconds(n float64) time.Duration {
 // after runs f, without the lock, once n of Twilio's seconds have passed, unless stopped or closed before.
 func (s *Simulator) after(n float64, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(s.ctx)
+	d := s.seconds(n)
 	s.goroutine(func() {
-		t := time.NewTimer(s.seconds(n))
+		t := time.NewTimer(d)
 		defer t.Stop()
 		select {
 		case <-t.C:
