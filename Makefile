@@ -34,10 +34,10 @@ run: tool-temporal build ## build what is needed and run the demo: a contact cen
 build: ## build bin/holdfast
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN)/holdfast ./cmd/holdfast
 
-# A missing engine fails tests here, where `go test` alone would skip them.
+# A missing engine or Node fails tests here, where `go test` alone would skip them.
 .PHONY: test
-test: tool-temporal generated ## run every test, on the real engine too
-	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test $(TESTFLAGS) $(PKG)
+test: tool-temporal node-library generated ## run every test, on the real engine too
+	HOLDFAST_REQUIRE_ENGINE=1 HOLDFAST_REQUIRE_NODE=1 $(GO) test $(TESTFLAGS) $(PKG)
 
 .PHONY: lint
 lint: tools generated ## run the linters
@@ -82,6 +82,14 @@ tool-golangci:
 	@$(call install,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI))
 tool-workflowcheck:
 	@$(call install,workflowcheck,go.temporal.io/sdk/contrib/tools/workflowcheck,$(WORKFLOWCHECK))
+
+# Twilio's library for Node, which tries the simulator. npm notes in node_modules what it installed.
+NODE_TRIAL := simulator/testdata/node
+.PHONY: node-library
+node-library: $(NODE_TRIAL)/node_modules/.package-lock.json
+$(NODE_TRIAL)/node_modules/.package-lock.json: $(NODE_TRIAL)/package-lock.json $(NODE_TRIAL)/.npmrc
+	cd $(NODE_TRIAL) && npm ci --no-audit --no-fund
+	@touch $@
 
 # install NAME PACKAGE VERSION. What is there is asked for its module's version, so an upgrade here is an upgrade
 # in every clone. All of them are plain Go, and faster to build without C.

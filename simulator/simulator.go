@@ -24,6 +24,8 @@ type Config struct {
 	Delay time.Duration
 	// Transport carries webhooks. Default: a transport of its own, which Close closes.
 	Transport http.RoundTripper
+	// Wrap goes around the REST API, whichever way it is asked: a check of every exchange, or a fault. Default: nothing.
+	Wrap func(http.Handler) http.Handler
 	// Logger gets what Twilio's debugger would show: refused requests, webhooks that failed, TwiML that was not understood.
 	// Default: discard.
 	Logger *slog.Logger
@@ -73,6 +75,9 @@ func New(cfg Config) *Simulator {
 	s.tr = newTaskRouter()
 	s.voice = newVoice()
 	s.rest = s.routes()
+	if cfg.Wrap != nil {
+		s.rest = cfg.Wrap(s.rest)
+	}
 	return s
 }
 
@@ -113,8 +118,9 @@ func (s *Simulator) seconds(n float64) time.Duration {
 // after runs f, without the lock, once n of Twilio's seconds have passed, unless stopped or closed before.
 func (s *Simulator) after(n float64, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(s.ctx)
+	d := s.seconds(n)
 	s.goroutine(func() {
-		t := time.NewTimer(s.seconds(n))
+		t := time.NewTimer(d)
 		defer t.Stop()
 		select {
 		case <-t.C:

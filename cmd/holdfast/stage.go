@@ -43,6 +43,8 @@ type stageConfig struct {
 	log     *slog.Logger
 	// webhooks carries the simulated Twilio's webhooks; nil is the network as it is.
 	webhooks http.RoundTripper
+	// twilio goes around the simulated Twilio's REST API, from the centre's first request on; nil is the API as it is.
+	twilio func(http.Handler) http.Handler
 }
 
 // startStage builds the centre in the simulator, and starts Holdfast against it.
@@ -58,7 +60,9 @@ func startStage(ctx context.Context, cfg stageConfig) (_ *stage, err error) {
 		return nil, fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", cfg.listen, err)
 	}
 	public := "http://" + listener.Addr().String()
-	s.sim = simulator.New(simulator.Config{Seed: cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Logger: cfg.log.With("part", "simulator")})
+	s.sim = simulator.New(simulator.Config{
+		Seed: cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Wrap: cfg.twilio, Logger: cfg.log.With("part", "simulator"),
+	})
 	twilioURL, err := s.serveTwilio(ctx, "127.0.0.1:0")
 	if err == nil {
 		s.centre, err = people.Provision(ctx, s.sim, cfg.script.Centre, urlsOf(public))
