@@ -22,6 +22,7 @@ var (
 		"_foreign_keys":    "1",
 		"_txlock":          "immediate",
 		"_stmt_cache_size": "64",
+		"_secure_delete":   "on", // what is forgotten is overwritten: SQLite would leave it in the file until the page is needed again
 	}
 	sqliteReader = map[string]string{
 		"_foreign_keys":    "1",

@@ -147,10 +147,15 @@ func optionalURL(s string) (*url.URL, error) {
 
 // startEngine connects to the engine, and has it run calls.
 func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err error) {
+	codec, err := a.cfg.codec()
+	if err != nil {
+		return err
+	}
 	a.messages = &messageCounter{}
 	a.engine, err = engine.Start(ctx, engine.Config{
 		Address: a.cfg.TemporalAddress, Namespace: a.cfg.TemporalNamespace, APIKey: a.cfg.TemporalAPIKey, TLS: tlsFor(a.cfg),
 		DataDir: filepath.Join(a.cfg.DataDir, "engine"), UIPort: a.cfg.TemporalUIPort,
+		Retention: a.cfg.engineRetention(), Codec: codec,
 		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}},
 		Logger:  a.log.With("part", "engine"),
 	})

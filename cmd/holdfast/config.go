@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"holdfast/call"
+	"holdfast/cmd/holdfast/engine"
 	"holdfast/handlers"
 )
 
@@ -41,7 +42,7 @@ type config struct {
 	NotAnswering    string        `env:"HOLDFAST_NOT_ANSWERING" placeholder:"WA…" help:"Availability for agents who do not answer. Default: the workspace's time-out activity."`
 	HoldMusic       string        `env:"HOLDFAST_HOLD_MUSIC" placeholder:"URL" help:"Music for a customer on hold. Default: Twilio's."`
 	QueueMusic      string        `env:"HOLDFAST_QUEUE_MUSIC" placeholder:"URL" help:"Music for a customer who waits. Default: Twilio's."`
-	Retention       time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept."`
+	Retention       time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept, in the database and in the dev server (there from an hour to a week). 0: for ever, and a week."`
 
 	TemporalAddress   string `env:"TEMPORAL_ADDRESS" placeholder:"HOST:PORT" help:"Temporal cluster. Without it, Temporal's dev server is started as a child process (not for production)."`
 	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" help:"Namespace in the engine. Default: holdfast in the dev server, default in a cluster."`
@@ -60,9 +61,13 @@ type config struct {
 
 // fileOnly are the lists of the YAML file.
 type fileOnly struct {
-	Numbers []numberConfig `yaml:"numbers"`
-	APIKeys []handlers.Key `yaml:"api_keys"`
+	Numbers     []numberConfig      `yaml:"numbers"`
+	APIKeys     []handlers.Key      `yaml:"api_keys"`
+	PayloadKeys []engine.PayloadKey `yaml:"payload_keys"`
 }
+
+// listKeys are the names of those lists.
+var listKeys = []string{"numbers", "api_keys", "payload_keys"}
 
 // numberConfig says where the calls to one number go.
 type numberConfig struct {
@@ -127,8 +132,9 @@ func readScalars(path string) (map[string]any, error) {
 			return nil, fmt.Errorf("configuration %s: unknown key %q%s", path, key, suggest(key, known))
 		}
 	}
-	delete(values, "numbers")
-	delete(values, "api_keys")
+	for _, key := range listKeys {
+		delete(values, key)
+	}
 	for key, v := range values {
 		switch v.(type) {
 		case map[string]any, []any, nil:
@@ -153,7 +159,7 @@ func readLists(path string) (fileOnly, error) {
 		return lists, fmt.Errorf("configuration %s: %s", path, oneLine(err))
 	}
 	only := map[string]*yaml.Node{}
-	for _, key := range []string{"numbers", "api_keys"} {
+	for _, key := range listKeys {
 		if node, ok := all[key]; ok {
 			only[key] = &node
 		}
@@ -189,7 +195,10 @@ func oneLine(err error) string {
 
 // knownKeys are the keys that the YAML file may have.
 func knownKeys() map[string]bool {
-	keys := map[string]bool{"numbers": true, "api_keys": true}
+	keys := map[string]bool{}
+	for _, key := range listKeys {
+		keys[key] = true
+	}
 	parser, err := kong.New(&struct{ config }{})
 	if err != nil {
 		return keys
@@ -273,6 +282,9 @@ func (c *config) problems() error {
 		if u, err := url.Parse(value); err != nil || u.Host == "" {
 			wrong = append(wrong, fmt.Errorf("--%s: %q is not a URL", flag, value))
 		}
+	}
+	if err := c.payloadKeyProblems(); err != nil {
+		wrong = append(wrong, err)
 	}
 	if c.Ring < time.Second || c.Ring > 600*time.Second || c.Ring%time.Second != 0 {
 		wrong = append(wrong, fmt.Errorf("--ring: %s is not whole seconds from 1s to 10m", c.Ring))

@@ -11,7 +11,7 @@ import (
 
 // serveCmd runs the real thing.
 type serveCmd struct {
-	Config   string `type:"existingfile" env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"YAML file with the same settings, underscores for dashes, and with numbers and api_keys."`
+	Config   string `type:"existingfile" env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"YAML file with the same settings, underscores for dashes, and with numbers, api_keys and payload_keys."`
 	Settings config `embed:""`
 }
 
@@ -29,7 +29,9 @@ Example of a file:
     numbers:
       - {number: "+15551230000", routing_workflow: WW…, attributes: {line: support}, max_wait: 30m}
     api_keys:              # made by 'holdfast key'
-      - {name: ann, role: agent, agent: WK…, sha256: …}`
+      - {name: ann, role: agent, agent: WK…, sha256: …}
+    payload_keys:          # made by 'holdfast payload-key', the newest first; needed with TEMPORAL_ADDRESS
+      - {id: "2026-11-21", key: …}`
 }
 
 // Run serves until it is told to stop.
@@ -40,6 +42,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	cfg := c.Settings
 	cfg.fileOnly = lists
+	if err := cfg.withPayloadKeys(); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
 	if err := cfg.problems(); err != nil {
 		return fmt.Errorf("configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
