@@ -1,6 +1,7 @@
 package call_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -171,4 +172,20 @@ func TestWhereTheCustomerIsTheCallIs(t *testing.T) {
 	require.Equal(t, call.StatusTalking, s.Status())
 	require.Equal(t, call.LegLeft, s.Leg("CAagent1").State)
 	require.Contains(t, hear(t, &s, `20s HoldRequested action=a1 leg=CAcustomer`), "HoldParticipant")
+}
+
+func TestACallThatNobodyTakesDoesNotGrowForEver(t *testing.T) {
+	t.Parallel()
+	s := newCall()
+	hear(t, &s, rung[:2]...)
+	for i := range 1000 {
+		at := start.Add(time.Duration(10*i) * time.Second)
+		a := call.Assignment{Reservation: call.ReservationSID(fmt.Sprintf("WR%d", i)), Task: "WT1", Agent: "WK1"}
+		s.Apply(at, call.AssignmentRequested{Assignment: a})
+		require.Equal(t, call.StatusConnecting, s.Status())
+		s.Apply(at.Add(time.Second), call.ReservationRejected{Assignment: a})
+	}
+	require.Equal(t, call.StatusQueued, s.Status())
+	require.Len(t, s.Reservations, 64)
+	require.Equal(t, call.ReservationSID("WR999"), s.Reservations[63].Reservation, "the last are kept")
 }

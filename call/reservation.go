@@ -1,6 +1,9 @@
 package call
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // rank orders what can be said of a reservation: the highest that was said counts, in whatever order it was said.
 func (r ReservationStatus) rank() int {
@@ -34,8 +37,25 @@ func (s *State) reservation(a Assignment) *Reservation {
 			return r
 		}
 	}
+	s.forgetReservation()
 	s.Reservations = append(s.Reservations, Reservation{Assignment: a})
 	return &s.Reservations[len(s.Reservations)-1]
+}
+
+// keptReservations is how many offers travel with a call: one that nobody takes can be offered for hours.
+const keptReservations = 64
+
+// forgetReservation makes room for one more, if need be: the oldest that came to nothing and left nothing to do goes.
+func (s *State) forgetReservation() {
+	if len(s.Reservations) < keptReservations {
+		return
+	}
+	i := slices.IndexFunc(s.Reservations, func(r Reservation) bool {
+		return r.lapsed() && !r.WantOff && s.legOf(r.Reservation) == nil && !s.hasDeadline(DeadlineMissed, string(r.Reservation))
+	})
+	if i >= 0 {
+		s.Reservations = slices.Delete(s.Reservations, i, i+1)
+	}
 }
 
 // fill learns what was not known of an assignment.

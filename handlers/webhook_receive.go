@@ -43,7 +43,7 @@ type webhookRow struct {
 
 // The kinds of subjects.
 const (
-	subjectCall      = "call"
+	subjectCall      = store.SubjectCall
 	subjectAgent     = "agent"
 	subjectQueue     = "queue"
 	subjectTask      = "task"      // a task whose call nobody knows
