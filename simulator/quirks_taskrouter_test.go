@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -178,4 +179,30 @@ func TestEachProductWritesDatesAndLinksInItsOwnWay(t *testing.T) {
 	_, err := time.Parse(time.RFC1123Z, n["date_created"].(string))
 	require.NoError(t, err)
 	require.Regexp(t, `^/2010-04-01/Accounts/AC`, n["uri"])
+}
+
+func TestListsFilteredByAnExpressionAreLimitedToThreeASecond(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t)
+	ask := func() *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, "https://taskrouter.twilio.com"+f.ws+"/Tasks?EvaluateTaskAttributes=a+%3D%3D+1", http.NoBody)
+		r.SetBasicAuth(f.sim.AccountSID(), f.sim.AuthToken())
+		w := httptest.NewRecorder()
+		f.sim.ServeHTTP(w, r)
+		return w
+	}
+	answered := 0
+	refused := ask()
+	for ; refused.Code == http.StatusOK; refused = ask() {
+		answered++
+		require.Less(t, answered, 1000, "never refused")
+		require.Equal(t, "3", refused.Header().Get("X-Rate-Limit-Limit"))
+	}
+	require.GreaterOrEqual(t, answered, evaluatedPerSecond)
+	require.Equal(t, http.StatusTooManyRequests, refused.Code)
+	require.Contains(t, refused.Body.String(), `"code":20429`)
+	require.Equal(t, "0", refused.Header().Get("X-Rate-Limit-Remaining"))
+	require.Empty(t, refused.Header().Get("Retry-After"), "Twilio documents none")
+	f.tr(http.StatusOK, "GET", f.ws+"/Tasks") // without an expression there is no such limit
+	require.Eventually(t, func() bool { return ask().Code == http.StatusOK }, patienceInTests, 50*time.Millisecond)
 }
