@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
@@ -30,6 +31,7 @@ type app struct {
 	cfg       config
 	log       *slog.Logger
 	store     *store.Store
+	codec     *engine.Codec
 	engine    *engine.Engine
 	calls     *workflows.Client
 	messages  *messageCounter
@@ -147,15 +149,14 @@ func optionalURL(s string) (*url.URL, error) {
 
 // startEngine connects to the engine, and has it run calls.
 func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err error) {
-	codec, err := a.cfg.codec()
-	if err != nil {
+	if a.codec, err = a.cfg.codec(); err != nil {
 		return err
 	}
 	a.messages = &messageCounter{}
 	a.engine, err = engine.Start(ctx, engine.Config{
 		Address: a.cfg.TemporalAddress, Namespace: a.cfg.TemporalNamespace, APIKey: a.cfg.TemporalAPIKey, TLS: tlsFor(a.cfg),
 		DataDir: filepath.Join(a.cfg.DataDir, "engine"), UIPort: a.cfg.TemporalUIPort,
-		Retention: a.cfg.engineRetention(), Codec: codec,
+		Retention: a.cfg.engineRetention(), Codec: a.codec,
 		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}},
 		Logger:  a.log.With("part", "engine"),
 	})
@@ -202,6 +203,7 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	}
 	a.server, err = handlers.NewServer(handlers.Config{
 		Store: a.store, Engine: a.calls, Keys: keys, Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
+		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
 		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
 			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err

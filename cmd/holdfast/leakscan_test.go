@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -72,21 +71,18 @@ func (l leakScan) text(where, text string) (leaks []string) {
 func (l leakScan) files(t *testing.T, dir string) (leaks []string) {
 	t.Helper()
 	seen := map[string]bool{}
-	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() == "payload-keys" {
+	root := os.DirFS(dir)
+	require.NoError(t, fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || name == "payload-keys" {
 			return err
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
+		data, err := fs.ReadFile(root, name)
 		if err != nil {
 			return err
 		}
 		seen[name] = len(data) > 0
 		secrets := []map[string]string{l.nowhere}
-		if strings.HasPrefix(name, "engine"+string(filepath.Separator)) {
+		if strings.HasPrefix(name, "engine/") {
 			secrets = append(secrets, l.private)
 		}
 		for _, each := range secrets {
@@ -102,7 +98,7 @@ func (l leakScan) files(t *testing.T, dir string) (leaks []string) {
 		return nil
 	}))
 	for _, name := range []string{"holdfast.db", "holdfast.db-wal", "holdfast.log", "engine/engine.db", "engine/engine.db-wal"} {
-		require.True(t, seen[filepath.FromSlash(name)], "%s was not there to look at", name)
+		require.True(t, seen[name], "%s was not there to look at", name)
 	}
 	return leaks
 }
@@ -114,47 +110,42 @@ func (l leakScan) database(t *testing.T, path string) (leaks []string) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	texts := 0
-	for _, table := range column(t, db, `SELECT name FROM sqlite_master WHERE type = 'table'`) {
-		rows, err := db.QueryContext(t.Context(), fmt.Sprintf("SELECT * FROM %q", table)) //nolint:gosec // G201: a name from the schema
-		require.NoError(t, err)
-		columns, err := rows.Columns()
-		require.NoError(t, err)
-		for rows.Next() {
-			values, into := make([]any, len(columns)), make([]any, len(columns))
-			for i := range values {
-				into[i] = &values[i]
-			}
-			require.NoError(t, rows.Scan(into...))
-			for i, v := range values {
-				switch v := v.(type) {
-				case string:
-					texts++
-					leaks = append(leaks, l.text("column "+table+"."+columns[i], v)...)
-				case []byte:
-					texts++
-					leaks = append(leaks, l.text("column "+table+"."+columns[i], string(v))...)
-				}
-			}
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+	var tables []string
+	eachText(t, db, `SELECT name FROM sqlite_master WHERE type = 'table'`, func(_, name string) { tables = append(tables, name) })
+	for _, table := range tables {
+		eachText(t, db, fmt.Sprintf("SELECT * FROM %q", table), func(column, text string) {
+			texts++
+			leaks = append(leaks, l.text("column "+table+"."+column, text)...)
+		})
 	}
 	require.Greater(t, texts, 100, "there was something to look at")
 	return leaks
 }
 
-func column(t *testing.T, db *sql.DB, query string) (values []string) {
+// eachText hands over every text of a query's answer, with its column's name.
+func eachText(t *testing.T, db *sql.DB, query string, take func(column, text string)) {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), query)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	values, into := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
 	for rows.Next() {
-		var v string
-		require.NoError(t, rows.Scan(&v))
-		values = append(values, v)
+		require.NoError(t, rows.Scan(into...))
+		for i, v := range values {
+			switch v := v.(type) {
+			case string:
+				take(columns[i], v)
+			case []byte:
+				take(columns[i], string(v))
+			}
+		}
 	}
 	require.NoError(t, rows.Err())
-	return values
 }
 
 // histories looks at every workflow's events: as the engine has them, which must be encrypted, and as they are when decrypted.

@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"holdfast/cmd/holdfast/engine"
 	"holdfast/simulator/people"
@@ -169,6 +171,27 @@ func TestNothingThatCallersKeyOrSayAndNoSecretIsKeptAnywhere(t *testing.T) {
 	require.Greater(t, network.said.Load(), int64(200))
 	scan := scanOf(t, s)
 	require.Empty(t, scan.everything(t, s))
+
+	t.Run("an administrator may decrypt, and nobody else", func(t *testing.T) {
+		encrypted, err := scan.codec.Encode([]*commonpb.Payload{{Data: []byte("+15550001111")}})
+		require.NoError(t, err)
+		decode := func(key string) ([]*commonpb.Payload, error) {
+			return converter.NewRemotePayloadCodec(converter.RemotePayloadCodecOptions{
+				Endpoint: s.app.cfg.PublicURL + "/codec",
+				ModifyRequest: func(r *http.Request) error {
+					r.Header.Set("Authorization", "Bearer "+key)
+					return nil
+				},
+			}).Decode(encrypted)
+		}
+		decrypted, err := decode(s.keys.admin)
+		require.NoError(t, err)
+		require.Equal(t, "+15550001111", string(decrypted[0].GetData()))
+		_, err = decode(s.keys.supervisor)
+		require.ErrorContains(t, err, "takes the key of an administrator")
+		_, err = decode("hf_nobody")
+		require.ErrorContains(t, err, "not known here")
+	})
 
 	// And it would be seen, wherever it stood.
 	dir := s.app.cfg.DataDir
