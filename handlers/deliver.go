@@ -41,7 +41,8 @@ type DeliveryStore interface {
 type DelivererConfig struct {
 	// Settings of the calls that begin. Default [call.DefaultSettings].
 	Settings call.Settings
-	// Lease is how long a call stays ours without a word; another process takes it over after that. Default 15 s.
+	// Lease is how long a call stays ours without a word; another process takes it over after that: so long may a
+	// call stand still whose process died. Longer than clocks differ. Default 6 s.
 	Lease time.Duration
 	// ScanEvery is how often the store is searched for calls that nobody told us of: other processes received their events, or their
 	// deliverer died. Default 1 s.
@@ -119,7 +120,7 @@ func (c *DelivererConfig) setDefaults() {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&c.Lease, 15 * time.Second},
+		{&c.Lease, 6 * time.Second},
 		{&c.ScanEvery, time.Second},
 		{&c.Gather, 20 * time.Millisecond},
 		{&c.ResendAfter, 5 * time.Second},

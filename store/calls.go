@@ -104,7 +104,7 @@ func (f Filter) query(limit int) (string, []any, error) {
 		and(`(created_at < ? OR (created_at = ? AND id < ?))`, c.created, c.created, c.id)
 	}
 	return sqlx.In(`SELECT `+callColumns+`, created_at FROM calls WHERE `+strings.Join(where, " AND ")+`
-		ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit)...)
+		ORDER BY created_at DESC, id DESC LIMIT ?`, plainArgs(append(args, limit)...)...)
 }
 
 func addLegs(ctx context.Context, tx *sqlx.Tx, calls []CallWithLegs) error {

@@ -47,19 +47,21 @@ func (s *Store) Project(ctx context.Context, step Step) error {
 				return err
 			}
 		}
-		if seq, err = s.append(ctx, tx, step.Call.ID, step.Entries); err != nil {
-			return err
+		// Every transaction takes its locks in this order: call, subject, counter. The counter is everybody's, and held the shortest.
+		if step.Acked > 0 {
+			if err := acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: step.Call.ID}, step.Acked); err != nil {
+				return err
+			}
 		}
-		if step.Acked == 0 {
-			return nil
-		}
-		return acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: step.Call.ID}, step.Acked)
+		seq, err = s.append(ctx, tx, step.Call.ID, step.Entries)
+		return err
 	})
 	if err != nil {
 		return wrap("project", err)
 	}
 	if seq > 0 {
 		s.tellStep(seq)
+		s.neighbours.tellStep(seq)
 	}
 	return nil
 }
@@ -92,9 +94,9 @@ func (s *Store) putCall(ctx context.Context, tx *sqlx.Tx, step Step) (newer bool
 		WHERE excluded.last_number > calls.last_number
 			OR (excluded.last_number = 0 AND excluded.updated_at > calls.updated_at)
 		RETURNING last_number`),
-		c.ID, c.State, c.Outcome, c.EndedBy, c.Direction, c.From, c.To, c.QueueSID, c.QueueName, c.AgentSID, c.AgentName,
-		c.TaskSID, c.ConferenceSID, micros{&c.ReceivedAt}, micros{&c.AnsweredAt}, micros{&c.WrappingAt}, micros{&c.EndedAt},
-		c.Revision, updated, created, number, nullable(c.Snapshot))
+		plainArgs(c.ID, c.State, c.Outcome, c.EndedBy, c.Direction, c.From, c.To, c.QueueSID, c.QueueName, c.AgentSID, c.AgentName,
+			c.TaskSID, c.ConferenceSID, micros{&c.ReceivedAt}, micros{&c.AnsweredAt}, micros{&c.WrappingAt}, micros{&c.EndedAt},
+			c.Revision, updated, created, number, nullable(c.Snapshot))...)
 	written, err := gather(rows, err, func(row scanner) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
@@ -116,7 +118,7 @@ func putLegs(ctx context.Context, tx *sqlx.Tx, step Step) error {
 		ON CONFLICT (call_id, call_sid) DO UPDATE SET
 			role = excluded.role, address = excluded.address, agent_sid = excluded.agent_sid, agent_name = excluded.agent_name,
 			state = excluded.state, hold = excluded.hold, muted = excluded.muted, joined_at = excluded.joined_at,
-			left_at = excluded.left_at, reason = excluded.reason, ordinal = excluded.ordinal`), args...)
+			left_at = excluded.left_at, reason = excluded.reason, ordinal = excluded.ordinal`), plainArgs(args...)...)
 	return err
 }
 
@@ -145,7 +147,7 @@ func (s *Store) append(ctx context.Context, tx *sqlx.Tx, id string, entries []En
 			next++
 		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO timeline (`+entryColumns+`) VALUES `+tuples(11, len(chunk))+`
-			ON CONFLICT (call_id, number) DO NOTHING`), args...)
+			ON CONFLICT (call_id, number) DO NOTHING`), plainArgs(args...)...)
 		if err != nil {
 			return 0, err
 		}
@@ -217,6 +219,7 @@ func (s *Store) Late(ctx context.Context, callID string, late []Delivery) error 
 	}
 	if seq > 0 {
 		s.tellStep(seq)
+		s.neighbours.tellStep(seq)
 	}
 	return nil
 }

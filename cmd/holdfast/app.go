@@ -78,7 +78,7 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 		return nil, err
 	}
 	a.telemetry.SetGlobal()
-	if a.store, err = openStore(ctx, cfg.DataDir); err != nil {
+	if a.store, err = openStore(ctx, cfg.DatabaseURL, cfg.DataDir); err != nil {
 		return nil, err
 	}
 	twilio, err := a.reachTwilio(ctx)
@@ -98,9 +98,12 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 // stopWithin bounds the way down: longer than a request to Twilio may take.
 const stopWithin = 20 * time.Second
 
-// openStore opens the database of a data directory, and brings it to this version's schema.
-func openStore(ctx context.Context, dir string) (*store.Store, error) {
-	s, err := store.Open(ctx, filepath.Join(dir, "holdfast.db"))
+// openStore opens the database that a URL names, or else that of a data directory, and brings it to this version's schema.
+func openStore(ctx context.Context, databaseURL, dir string) (*store.Store, error) {
+	if databaseURL == "" {
+		databaseURL = filepath.Join(dir, "holdfast.db")
+	}
+	s, err := store.Open(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}

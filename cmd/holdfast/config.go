@@ -19,6 +19,7 @@ import (
 	"holdfast/call"
 	"holdfast/cmd/holdfast/engine"
 	"holdfast/handlers"
+	"holdfast/store"
 )
 
 // config is how Holdfast runs. Each field is a flag, an environment variable and, with underscores, a key of the YAML file; the flag wins over
@@ -26,7 +27,9 @@ import (
 type config struct {
 	Listen    string `default:":8080" env:"HOLDFAST_LISTEN" help:"Address that the server listens on."`
 	PublicURL string `env:"HOLDFAST_PUBLIC_URL" placeholder:"URL" help:"URL under which Twilio reaches this server; signatures are checked against it."`
-	DataDir   string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder for the database, the engine's file and the spool."`
+	DataDir   string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder for the SQLite database, the engine's file and the spool. Each process needs one of its own."`
+
+	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database (postgres://…), which any number of processes share. Default: SQLite in the data directory. Prefer the environment: flags are seen by other users."`
 
 	AccountSID   string `env:"TWILIO_ACCOUNT_SID" placeholder:"AC…" help:"Twilio account."`
 	AuthToken    string `env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"The account's primary auth token. Prefer the environment: flags are seen by other users."`
@@ -285,6 +288,9 @@ func (c *config) problems() error {
 	}
 	if err := c.payloadKeyProblems(); err != nil {
 		wrong = append(wrong, err)
+	}
+	if c.DatabaseURL != "" && !store.IsPostgres(c.DatabaseURL) { // it may hold a password, and is not repeated
+		wrong = append(wrong, fmt.Errorf("--database-url%s: is not a postgres:// URL", orEnv("database-url")))
 	}
 	if c.Ring < time.Second || c.Ring > 600*time.Second || c.Ring%time.Second != 0 {
 		wrong = append(wrong, fmt.Errorf("--ring: %s is not whole seconds from 1s to 10m", c.Ring))

@@ -124,6 +124,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"availability": {func(c *config) { c.NotAnswering = "Offline" }, "--not-answering"},
 		"number":       {func(c *config) { c.Numbers = []numberConfig{{Number: "+1"}} }, "numbers, entry 1"},
 		"music":        {func(c *config) { c.HoldMusic = "music.mp3" }, "--hold-music"},
+		"database":     {func(c *config) { c.DatabaseURL = "mysql://me:secret@db/x" }, "--database-url (or DATABASE_URL): is not a postgres:// URL"},
 		"half seconds": {func(c *config) { c.Ring = 2500 * time.Millisecond }, "--ring"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,6 +132,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 			c := good
 			test.change(&c)
 			require.ErrorContains(t, c.problems(), test.want)
+			require.NotContains(t, c.problems().Error(), "secret")
 		})
 	}
 }

@@ -95,7 +95,7 @@ func urlsOf(public string) people.URLs {
 		return func(people.NumberScript) string { return public + path }
 	}
 	return people.URLs{
-		Voice: at("/twilio/voice"), NumberStatus: at("/twilio/call-status"),
+		Voice: at("/twilio/voice#rc=5&rp=all"), NumberStatus: at("/twilio/call-status#rc=5&rp=all"),
 		Assignment: public + "/twilio/assignment#rc=5&rp=all", Events: public + "/twilio/events#rc=5&rp=all",
 		EventsFilter: handlers.WantedEvents(),
 	}
