@@ -49,7 +49,7 @@ func TestTheWebUIIsToldWhereToDecryptAndIsAnswered(t *testing.T) {
 	var settings struct {
 		Codec struct{ Endpoint string }
 	}
-	require.Eventually(t, func() bool { return answers(t, e.UIURL()) }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return answers(t, e.UIURL()) }, time.Minute, 50*time.Millisecond)
 	status, _, body := ask(t, http.MethodGet, e.UIURL()+"/api/v1/settings", "", nil)
 	require.Equal(t, http.StatusOK, status)
 	require.NoError(t, json.Unmarshal([]byte(body), &settings))
@@ -154,7 +154,7 @@ func TestACallWhoseKeyIsMissingWaitsForItAndLosesNothing(t *testing.T) {
 			}
 		}
 		return false
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	requireRunning(t, first, id)
 	stop()
 
