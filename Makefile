@@ -36,7 +36,7 @@ build: ## build bin/holdfast
 
 # A missing engine or Node fails tests here, where `go test` alone would skip them.
 .PHONY: test
-test: tool-temporal node-library generated ## run every test, on the real engine too
+test: tool-temporal node-library postgres generated ## run every test, on the real engine too
 	HOLDFAST_REQUIRE_ENGINE=1 HOLDFAST_REQUIRE_NODE=1 $(GO) test $(TESTFLAGS) $(PKG)
 
 .PHONY: lint
@@ -90,6 +90,17 @@ node-library: $(NODE_TRIAL)/node_modules/.package-lock.json
 $(NODE_TRIAL)/node_modules/.package-lock.json: $(NODE_TRIAL)/package-lock.json $(NODE_TRIAL)/.npmrc
 	cd $(NODE_TRIAL) && npm ci --no-audit --no-fund
 	@touch $@
+
+# Tests start a PostgreSQL of their own. Where its programs are missing, root gets them from Debian; others are told, and skip those tests.
+.PHONY: postgres
+postgres:
+	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && ! command -v postgres >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
+		else \
+			echo 'PostgreSQL is missing (Debian: apt-get install postgresql): its tests will be skipped'; \
+		fi; \
+	fi
 
 # install NAME PACKAGE VERSION. What is there is asked for its module's version, so an upgrade here is an upgrade
 # in every clone. All of them are plain Go, and faster to build without C.

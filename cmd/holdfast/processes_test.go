@@ -208,6 +208,7 @@ func newFloor(t *testing.T, processes int) *floor {
 	f.makeKeys()
 	f.cfg = f.config(stageConfig{second: fast}, front.URL, twilio)
 	f.cfg.DatabaseURL, f.cfg.TemporalAddress, f.cfg.TemporalNamespace = database, running.Address(), running.Namespace()
+	f.cfg.PayloadKeys = []engine.PayloadKey{engine.NewPayloadKey("shared")}
 	for range processes {
 		f.balancer.add(startProcess(t, f.cfg))
 	}
