@@ -24,6 +24,8 @@ type Config struct {
 	Delay time.Duration
 	// Transport carries webhooks. Default: a transport of its own, which Close closes.
 	Transport http.RoundTripper
+	// Faults are what goes wrong on the way between Twilio and the application. Default: nothing.
+	Faults Faults
 	// Logger gets what Twilio's debugger would show: refused requests, webhooks that failed, TwiML that was not understood.
 	// Default: discard.
 	Logger *slog.Logger
@@ -44,11 +46,12 @@ type Simulator struct {
 	mu  sync.Mutex // the world's lock
 	rng *rand.Rand // under mu
 
-	stats *statsBook
-	hooks *hookSender
-	rest  http.Handler
-	tr    *taskRouter // under mu
-	voice *voice      // under mu
+	stats  *statsBook
+	hooks  *hookSender
+	dealer *dealer
+	rest   http.Handler
+	tr     *taskRouter // under mu
+	voice  *voice      // under mu
 }
 
 // New starts a simulated Twilio with an empty account.
@@ -70,6 +73,7 @@ func New(cfg Config) *Simulator {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stats = newStatsBook()
 	s.hooks = newHookSender(s)
+	s.dealer = newDealer(cfg.Faults, cfg.Seed)
 	s.tr = newTaskRouter()
 	s.voice = newVoice()
 	s.rest = s.routes()
