@@ -145,7 +145,7 @@ func TestRequestsSufferOnlyOverTheNetwork(t *testing.T) {
 		t.Parallel()
 		s, server := start(t, Faults{Timeout: 1})
 		for _, name := range []string{"a", "b"} {
-			_, err := create(t, s, server, name) //nolint:bodyclose // there is none
+			_, err := create(t, s, server, name)
 			require.Error(t, err)
 		}
 		require.Equal(t, 1, workspaces(s))

@@ -168,7 +168,8 @@ func (d *desk) finish(ctx context.Context) {
 // about, what was accepted happens soon, and what is refused is refused because the call was ending. It says whether the
 // action has happened.
 func (d *desk) press(ctx context.Context, action, path string, w *watch, happened func(view) bool, told func(apiCall) bool) bool {
-	got := d.a.api.act(ctx, "/v1/calls/"+d.call+path, d.a.nextKey(d.call, action))
+	key := d.a.nextKey(d.call, action)
+	got := d.a.api.act(ctx, "/v1/calls/"+d.call+path, key)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -181,7 +182,7 @@ func (d *desk) press(ctx context.Context, action, path string, w *watch, happene
 		return d.follows(ctx, w, action, happened, verifiedGrace)
 	case http.StatusAccepted:
 		d.unsure = true
-		return d.follows(ctx, w, action, happened, d.a.r.limits.accepted)
+		return d.comesTrue(ctx, w, action, path, key, happened)
 	case 0:
 		return false // nobody answered for as long as a person tries; the book has it
 	default:
@@ -190,6 +191,23 @@ func (d *desk) press(ctx context.Context, action, path string, w *watch, happene
 		}
 		return false
 	}
+}
+
+// comesTrue waits for what was accepted. Asked again under the same key, Holdfast tells what came of it: that it came to nothing is an
+// honest answer.
+func (d *desk) comesTrue(ctx context.Context, w *watch, action, path, key string, happened func(view) bool) bool {
+	if w == nil {
+		return true
+	}
+	for late := time.Now().Add(d.a.r.limits.accepted); time.Now().Before(late); {
+		if w.until(ctx, acceptedLimit, func(v view) bool { return happened(v) || v.ended }) {
+			return true
+		}
+		if got := d.a.api.act(ctx, "/v1/calls/"+d.call+path, key); ctx.Err() != nil || got.status == http.StatusConflict {
+			return false
+		}
+	}
+	return d.follows(ctx, w, action, happened, verifiedGrace)
 }
 
 // follows says whether the world follows what Holdfast claims, within a limit.
