@@ -68,7 +68,7 @@ func startChild(cfg config, second time.Duration) (_ *child, err error) {
 	}
 	c := &child{dir: cfg.DataDir, over: make(chan struct{}), env: append(foreignEnvironment(), "TWILIO_AUTH_TOKEN="+cfg.AuthToken)}
 	c.args = []string{executable, "serve", "--config", path, "--second", second.String()}
-	if c.output, err = os.OpenFile(filepath.Join(cfg.DataDir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil { //nolint:gosec // in the folder that the user named
+	if c.output, err = os.OpenFile(filepath.Join(cfg.DataDir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return nil, err
 	}
 	cmd, err := c.start()

@@ -87,6 +87,7 @@ type havoc struct {
 	faults faults
 	child  *child
 	rng    *rand.Rand
+	most   int // kills
 
 	kills, engineKills atomic.Int64
 }
@@ -97,13 +98,19 @@ const (
 	killAfterMost  = 8 * time.Second
 )
 
-func newHavoc(f faults, c *child, seed uint64) *havoc {
-	return &havoc{faults: f, child: c, rng: rand.New(rand.NewPCG(seed, 0x4111))}
+// A run has four kills, and one more for each ten calls: so its length grows with its calls.
+const (
+	killsAnyway  = 4
+	callsForKill = 10
+)
+
+func newHavoc(f faults, c *child, seed uint64, calls int) *havoc {
+	return &havoc{faults: f, child: c, rng: rand.New(rand.NewPCG(seed, 0x4111)), most: killsAnyway + calls/callsForKill}
 }
 
-// run kills until ctx ends.
+// run kills until ctx ends or there were kills enough.
 func (h *havoc) run(ctx context.Context) error {
-	for {
+	for range h.most {
 		next := time.NewTimer(killAfterLeast + time.Duration(h.rng.Int64N(int64(killAfterMost-killAfterLeast))))
 		select {
 		case <-next.C:
@@ -118,6 +125,7 @@ func (h *havoc) run(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
 func (h *havoc) strike() error {

@@ -135,7 +135,7 @@ func (s *stage) simulate(ctx context.Context, books *ledger, wrong faults, cfg p
 	stopHavoc := func() error { return nil }
 	var h *havoc
 	if s.child != nil {
-		h = newHavoc(wrong, s.child, cfg.Seed)
+		h = newHavoc(wrong, s.child, cfg.Seed, cfg.Calls)
 		havocCtx, cancel := context.WithCancel(ctx)
 		over := make(chan error, 1)
 		go func() { over <- h.run(havocCtx) }()
