@@ -3,6 +3,8 @@
 GO            ?= go
 PKG           ?= ./...
 TESTFLAGS     ?= -race -timeout 15m
+SOAK_CALLS    ?= 500
+SOAK_SEED     ?= 1
 BENCHTIME     ?= 1s
 ARGS          ?=
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -38,6 +40,10 @@ build: ## build bin/holdfast
 .PHONY: test
 test: tool-temporal node-library postgres generated ## run every test, on the real engine too
 	HOLDFAST_REQUIRE_ENGINE=1 HOLDFAST_REQUIRE_NODE=1 $(GO) test $(TESTFLAGS) $(PKG)
+
+.PHONY: soak
+soak: tool-temporal build ## run calls for long while everything goes wrong; SOAK_CALLS, SOAK_SEED
+	$(BIN)/holdfast simulate --calls $(SOAK_CALLS) --seed $(SOAK_SEED) --agents 20 --second 250ms --faults all
 
 .PHONY: lint
 lint: tools generated ## run the linters

@@ -135,7 +135,9 @@ func (s *State) missed(sid ReservationSID) {
 	r.WantOff = s.Settings.NotAnswering != "" && r.Agent != ""
 }
 
-// connectOverdue: an assignment brought nobody together in time. The call is read back once; then the task is given back.
+// connectOverdue: an assignment brought nobody together in time, as far as we were told. The call is read back; what that shows decides,
+// for the two may well be talking and a join was lost. If nobody is with the customer, or Twilio cannot be asked for as long as the look
+// is tried, the task is given back.
 func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 	r := s.findReservation(sid)
 	switch {
@@ -143,6 +145,8 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 	case !r.Looked:
 		r.Looked = true
 		s.WantLook = true
+		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
+	case s.WantLook || s.flying(subjectReadBack):
 		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
 	case r.Status == ReservationIsPending:
 		r.WantRejected = true

@@ -26,6 +26,8 @@ type Config struct {
 	Transport http.RoundTripper
 	// Wrap goes around the REST API, whichever way it is asked: a check of every exchange, or a fault. Default: nothing.
 	Wrap func(http.Handler) http.Handler
+	// Faults are what goes wrong on the way between Twilio and the application. Default: nothing.
+	Faults Faults
 	// Logger gets what Twilio's debugger would show: refused requests, webhooks that failed, TwiML that was not understood.
 	// Default: discard.
 	Logger *slog.Logger
@@ -46,11 +48,12 @@ type Simulator struct {
 	mu  sync.Mutex // the world's lock
 	rng *rand.Rand // under mu
 
-	stats *statsBook
-	hooks *hookSender
-	rest  http.Handler
-	tr    *taskRouter // under mu
-	voice *voice      // under mu
+	stats  *statsBook
+	hooks  *hookSender
+	dealer *dealer
+	rest   http.Handler
+	tr     *taskRouter // under mu
+	voice  *voice      // under mu
 }
 
 // New starts a simulated Twilio with an empty account.
@@ -72,6 +75,7 @@ func New(cfg Config) *Simulator {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stats = newStatsBook()
 	s.hooks = newHookSender(s)
+	s.dealer = newDealer(cfg.Faults, cfg.Seed)
 	s.tr = newTaskRouter()
 	s.voice = newVoice()
 	s.rest = s.routes()

@@ -31,6 +31,7 @@ func within(ctx workflow.Context, patience time.Duration) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		ScheduleToCloseTimeout: patience,
 		StartToCloseTimeout:    attemptTimeout,
+		HeartbeatTimeout:       activities.HeartbeatTimeout,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    250 * time.Millisecond,
 			BackoffCoefficient: 2,

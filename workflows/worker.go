@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"holdfast/activities"
@@ -60,6 +61,7 @@ func NewWorker(engine client.Client, a *activities.Activities, options WorkerOpt
 		MaxConcurrentEagerActivityExecutionSize: options.Requests,
 		WorkerStopTimeout:                       options.StopWithin,
 		DeadlockDetectionTimeout:                stuckAfter,
+		Interceptors:                            []interceptor.WorkerInterceptor{&activities.Heartbeats{}},
 	})
 	Register(w, a)
 	return w

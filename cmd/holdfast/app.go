@@ -130,7 +130,7 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if err != nil {
 		return nil, err
 	}
-	workspace, err := twilio.Workspace(ctx)
+	workspace, err := a.askWorkspace(ctx, twilio)
 	if err != nil {
 		return nil, fmt.Errorf("twilio: %w", err)
 	}
@@ -141,6 +141,32 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 		a.cfg.NotAnswering = string(workspace.TimedOut)
 	}
 	return twilio, nil
+}
+
+// Twilio's bad moment must not keep a Holdfast from coming back, for calls wait for it.
+const (
+	askTwilioWithin = 30 * time.Second
+	askTwilioAgain  = 500 * time.Millisecond
+)
+
+// askWorkspace reads the workspace, again if Twilio is unavailable at the moment.
+func (a *app) askWorkspace(ctx context.Context, twilio *activities.Twilio) (activities.Workspace, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTwilioWithin)
+	defer cancel()
+	again := time.NewTicker(askTwilioAgain)
+	defer again.Stop()
+	for {
+		workspace, err := twilio.Workspace(ctx)
+		if !errors.Is(err, activities.ErrUnavailable) {
+			return workspace, err
+		}
+		a.log.Warn("twilio cannot be asked for the workspace; it is asked again", "error", err)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return workspace, err
+		}
+	}
 }
 
 func optionalURL(s string) (*url.URL, error) {

@@ -206,7 +206,8 @@ func newFloor(t *testing.T, processes int) *floor {
 	f.centre, err = people.Provision(t.Context(), f.sim, script.Centre, urlsOf(front.URL))
 	require.NoError(t, err)
 	f.makeKeys()
-	f.cfg = f.config(stageConfig{second: fast}, front.URL, twilio)
+	f.public = front.URL
+	f.cfg = f.config(stageConfig{second: fast}, twilio)
 	f.cfg.DatabaseURL, f.cfg.TemporalAddress, f.cfg.TemporalNamespace = database, running.Address(), running.Namespace()
 	f.cfg.PayloadKeys = []engine.PayloadKey{engine.NewPayloadKey("shared")}
 	for range processes {
