@@ -121,6 +121,9 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if cfg.HoldMusicURL, err = optionalURL(a.cfg.HoldMusic); err != nil {
 		return nil, err
 	}
+	if cfg.Budget, err = activities.NewBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate); err != nil {
+		return nil, err
+	}
 	twilio, err := activities.NewTwilio(cfg)
 	if err != nil {
 		return nil, err
