@@ -60,6 +60,7 @@ func NewWorker(engine client.Client, a *activities.Activities, options WorkerOpt
 		MaxConcurrentEagerActivityExecutionSize: options.Requests,
 		WorkerStopTimeout:                       options.StopWithin,
 		DeadlockDetectionTimeout:                stuckAfter,
+		WorkflowPanicPolicy:                     worker.BlockWorkflow, // a call that cannot be decided here waits for a worker that can
 	})
 	Register(w, a)
 	return w

@@ -151,10 +151,14 @@ func optionalURL(s string) (*url.URL, error) {
 // startEngine connects to the engine, and has it run calls.
 func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err error) {
 	a.messages = &messageCounter{}
+	alarm, err := a.alarm() //nolint:contextcheck // it outlives the start
+	if err != nil {
+		return err
+	}
 	a.engine, err = engine.Start(ctx, engine.Config{
 		Address: a.cfg.TemporalAddress, Namespace: a.cfg.TemporalNamespace, APIKey: a.cfg.TemporalAPIKey, TLS: tlsFor(a.cfg),
 		DataDir: filepath.Join(a.cfg.DataDir, "engine"), UIPort: a.cfg.TemporalUIPort,
-		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}},
+		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}, MetricsHandler: alarm},
 		Logger:  a.log.With("part", "engine"),
 	})
 	if err != nil {
