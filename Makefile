@@ -39,6 +39,11 @@ build: ## build bin/holdfast
 test: tool-temporal generated ## run every test, on the real engine too
 	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test $(TESTFLAGS) $(PKG)
 
+# The folder is found from the test's own. Old revisions' histories stay: they are other files.
+.PHONY: record
+record: tool-temporal ## record the histories of real calls that later builds must replay
+	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test ./cmd/holdfast -count 1 -run TestHistoriesOfRealCallsReplay -v -args -record $(CURDIR)/workflows/testdata/histories
+
 .PHONY: lint
 lint: tools generated ## run the linters
 	$(GO) mod tidy -diff
