@@ -19,6 +19,7 @@ import (
 type stage struct {
 	script *people.Script
 	sim    *simulator.Simulator
+	rest   http.Handler // what is served as Twilio's REST API; nil: the simulator as it is
 	twilio *http.Server
 	centre *people.Centre
 	app    *app
@@ -43,6 +44,8 @@ type stageConfig struct {
 	log     *slog.Logger
 	// webhooks carries the simulated Twilio's webhooks; nil is the network as it is.
 	webhooks http.RoundTripper
+	// rest stands before the simulated Twilio's REST API; nil is nothing.
+	rest func(http.Handler) http.Handler
 }
 
 // startStage builds the centre in the simulator, and starts Holdfast against it.
@@ -59,6 +62,9 @@ func startStage(ctx context.Context, cfg stageConfig) (_ *stage, err error) {
 	}
 	public := "http://" + listener.Addr().String()
 	s.sim = simulator.New(simulator.Config{Seed: cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Logger: cfg.log.With("part", "simulator")})
+	if cfg.rest != nil {
+		s.rest = cfg.rest(s.sim)
+	}
 	twilioURL, err := s.serveTwilio(ctx, "127.0.0.1:0")
 	if err == nil {
 		s.centre, err = people.Provision(ctx, s.sim, cfg.script.Centre, urlsOf(public))
@@ -80,7 +86,10 @@ func (s *stage) serveTwilio(ctx context.Context, address string) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("simulated Twilio: cannot listen on %s: %w", address, err)
 	}
-	s.twilio = &http.Server{Handler: s.sim, ReadHeaderTimeout: 10 * time.Second}
+	if s.rest == nil {
+		s.rest = s.sim
+	}
+	s.twilio = &http.Server{Handler: s.rest, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.twilio.Serve(listener) }() // ends with Shutdown
 	return "http://" + listener.Addr().String(), nil
 }
