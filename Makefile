@@ -45,6 +45,11 @@ test: tool-temporal node-library postgres generated ## run every test, on the re
 soak: tool-temporal build ## run calls for long while everything goes wrong; SOAK_CALLS, SOAK_SEED
 	$(BIN)/holdfast simulate --calls $(SOAK_CALLS) --seed $(SOAK_SEED) --agents 20 --second 250ms --faults all
 
+# The folder is found from the test's own. Old revisions' histories stay: they are other files.
+.PHONY: record
+record: tool-temporal ## record the histories of real calls that later builds must replay
+	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test ./cmd/holdfast -count 1 -run TestHistoriesOfRealCallsReplay -v -args -record $(CURDIR)/workflows/testdata/histories
+
 .PHONY: lint
 lint: tools generated ## run the linters
 	$(GO) mod tidy -diff

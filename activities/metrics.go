@@ -8,12 +8,14 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.temporal.io/sdk/activity"
 )
 
 // metrics of the requests to Twilio, on OpenTelemetry's global meter.
 type metrics struct {
 	requests metric.Int64Counter
 	duration metric.Float64Histogram
+	retries  metric.Int64Counter
 }
 
 func newMetrics() (metrics, error) {
@@ -26,14 +28,22 @@ func newMetrics() (metrics, error) {
 	duration, err := meter.Float64Histogram("holdfast_twilio_request_duration", metric.WithUnit("s"),
 		metric.WithDescription("How long Twilio took to answer, one attempt each."),
 		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
-	return metrics{requests: requests, duration: duration}, err
+	if err != nil {
+		return metrics{}, err
+	}
+	retries, err := meter.Int64Counter("holdfast_twilio_retries",
+		metric.WithDescription("Requests to Twilio of activities that were tried before, by route."))
+	return metrics{requests: requests, duration: duration, retries: retries}, err
 }
 
-func (m metrics) record(ctx context.Context, x *exchange, route string, took time.Duration) {
+func (m metrics) record(ctx context.Context, x *exchange, r route, took time.Duration) {
 	attributes := metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("method", x.method), attribute.String("route", route), attribute.String("status", class(x.status))))
+		attribute.String("method", x.method), attribute.String("route", r.path), attribute.String("status", class(x.status))))
 	m.requests.Add(ctx, 1, attributes)
 	m.duration.Record(ctx, took.Seconds(), attributes)
+	if activity.IsActivity(ctx) && activity.GetInfo(ctx).Attempt > 1 {
+		m.retries.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(attribute.String("method", x.method), attribute.String("route", r.path))))
+	}
 }
 
 // class is "2xx" and so on, "429" by itself, and "none" where no answer came.

@@ -9,7 +9,7 @@ import (
 )
 
 // routeWorkspace is the workspace itself, as the metrics name it.
-const routeWorkspace = "/Workspaces/{WorkspaceSid}"
+var routeWorkspace = route{taskRouterProduct, "/Workspaces/{WorkspaceSid}"}
 
 // Workspace is what Holdfast needs to know of the TaskRouter workspace.
 type Workspace struct {

@@ -3,8 +3,12 @@ package call
 import "time"
 
 // Revision is the revision of the core's decisions. A call keeps the one that it was started with, so that a change of mind never
-// breaks a call that is under way.
-const Revision = 1
+// breaks a call that is under way: what is decided otherwise from a revision on asks for State.Revision, and the old way stays for as long
+// as calls of that revision may live. OldestRevision is the oldest that this core still decides by.
+const (
+	OldestRevision = 1
+	Revision       = 1
+)
 
 // Settings are what a call was told when it began. They never change during its life.
 type Settings struct {
@@ -204,6 +208,9 @@ type State struct {
 	Numbered  int        `json:"numbered"`        // orders given so far
 	Looks     int        `json:"looks,omitempty"` // how often what the customer left behind was looked at
 }
+
+// Decidable says whether this core knows the revision that the call began with. If not, a core that does must decide for it.
+func (s *State) Decidable() bool { return s.Revision >= OldestRevision && s.Revision <= Revision }
 
 // New is a call of which nothing is known yet.
 func New(id ID, settings Settings) State {

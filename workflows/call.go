@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/log"
@@ -13,7 +14,13 @@ import (
 // Call is the workflow of one call. It ends when the call is over, everything is written down and everybody is answered.
 //
 // It takes no notice of being canceled: whoever wants a call to end asks the call.
+//
+// A call of a revision that this build does not know is not touched: the workflow task fails, which raises an alarm ([TaskFailures]), and the engine
+// offers it again until a worker takes it that knows.
 func Call(ctx workflow.Context, progress Progress) error {
+	if !progress.Call.Decidable() {
+		panic(fmt.Sprintf("the call is of revision %d, and this build decides by %d to %d", progress.Call.Revision, call.OldestRevision, call.Revision))
+	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	w := &callWorkflow{
 		Progress: progress,

@@ -62,6 +62,7 @@ func NewWorker(engine client.Client, a *activities.Activities, options WorkerOpt
 		WorkerStopTimeout:                       options.StopWithin,
 		DeadlockDetectionTimeout:                stuckAfter,
 		Interceptors:                            []interceptor.WorkerInterceptor{&activities.Heartbeats{}},
+		WorkflowPanicPolicy:                     worker.BlockWorkflow, // a call that cannot be decided here waits for a worker that can
 	})
 	Register(w, a)
 	return w

@@ -126,6 +126,9 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if cfg.HoldMusicURL, err = optionalURL(a.cfg.HoldMusic); err != nil {
 		return nil, err
 	}
+	if cfg.Budget, err = activities.NewBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate); err != nil {
+		return nil, err
+	}
 	twilio, err := activities.NewTwilio(cfg)
 	if err != nil {
 		return nil, err
@@ -182,11 +185,15 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 		return err
 	}
 	a.messages = &messageCounter{}
+	alarm, err := a.alarm() //nolint:contextcheck // it outlives the start
+	if err != nil {
+		return err
+	}
 	a.engine, err = engine.Start(ctx, engine.Config{
 		Address: a.cfg.TemporalAddress, Namespace: a.cfg.TemporalNamespace, APIKey: a.cfg.TemporalAPIKey, TLS: tlsFor(a.cfg),
 		DataDir: filepath.Join(a.cfg.DataDir, "engine"), UIPort: a.cfg.TemporalUIPort,
 		Retention: a.cfg.engineRetention(), Codec: a.codec,
-		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}},
+		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}, MetricsHandler: alarm},
 		Logger:  a.log.With("part", "engine"),
 	})
 	if err != nil {

@@ -38,6 +38,9 @@ type config struct {
 	Edge         string `env:"TWILIO_EDGE" help:"Twilio edge, such as dublin. Needs a region."`
 	Region       string `env:"TWILIO_REGION" help:"Twilio region, such as ie1, with credentials of its own."`
 
+	TwilioConcurrency int     `default:"50" env:"HOLDFAST_TWILIO_CONCURRENCY" help:"Requests to Twilio that this process has under way at most."`
+	TwilioRate        float64 `default:"100" env:"HOLDFAST_TWILIO_RATE" help:"Requests to Twilio that this process starts in a second at most."`
+
 	RoutingWorkflow string        `env:"HOLDFAST_ROUTING_WORKFLOW" placeholder:"WW…" help:"Routing workflow for calls to numbers that the file does not list."`
 	AgentFrom       string        `env:"HOLDFAST_AGENT_FROM" placeholder:"NUMBER" help:"Caller ID that agents see. Default: the number that was dialled."`
 	Ring            time.Duration `default:"20s" env:"HOLDFAST_RING" help:"How long an agent's phone rings; whole seconds."`
@@ -294,6 +297,9 @@ func (c *config) problems() error {
 	}
 	if c.Ring < time.Second || c.Ring > 600*time.Second || c.Ring%time.Second != 0 {
 		wrong = append(wrong, fmt.Errorf("--ring: %s is not whole seconds from 1s to 10m", c.Ring))
+	}
+	if c.TwilioConcurrency < 0 || c.TwilioRate < 0 {
+		wrong = append(wrong, errors.New("--twilio-concurrency and --twilio-rate cannot be negative"))
 	}
 	return errors.Join(wrong...)
 }
