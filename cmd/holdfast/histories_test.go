@@ -130,7 +130,9 @@ func (s *stage) keep(t *testing.T, scenario, id string) {
 		past.Events = append(past.Events, event)
 	}
 	require.NoError(t, proxy.VisitPayloads(t.Context(), &past, proxy.VisitPayloadsOptions{ // kept as they are told, for any key is forgotten some day
-		Visitor: func(_ *proxy.VisitPayloadsContext, p []*common.Payload) ([]*common.Payload, error) { return s.app.codec.Decode(p) },
+		Visitor: func(_ *proxy.VisitPayloadsContext, p []*common.Payload) ([]*common.Payload, error) {
+			return s.app.codec.Decode(p)
+		},
 	}))
 	replayer := worker.NewWorkflowReplayer()
 	replayer.RegisterWorkflow(workflows.Call)
