@@ -3,6 +3,8 @@
 GO            ?= go
 PKG           ?= ./...
 TESTFLAGS     ?= -race -timeout 15m
+SOAK_CALLS    ?= 500
+SOAK_SEED     ?= 1
 BENCHTIME     ?= 1s
 ARGS          ?=
 VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -22,7 +24,7 @@ export CGO_ENABLED = 1
 
 .PHONY: help
 help: ## say what there is to do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  PKG=./call/... TESTFLAGS="-run Hold" BENCHTIME=1000x ARGS="--help" narrow it down.'
 
@@ -34,10 +36,19 @@ run: tool-temporal build ## build what is needed and run the demo: a contact cen
 build: ## build bin/holdfast
 	$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN)/holdfast ./cmd/holdfast
 
-# A missing engine fails tests here, where `go test` alone would skip them.
+# A missing engine or Node fails tests here, where `go test` alone would skip them.
 .PHONY: test
-test: tool-temporal generated ## run every test, on the real engine too
-	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test $(TESTFLAGS) $(PKG)
+test: tool-temporal node-library postgres generated ## run every test, on the real engine too
+	HOLDFAST_REQUIRE_ENGINE=1 HOLDFAST_REQUIRE_NODE=1 $(GO) test $(TESTFLAGS) $(PKG)
+
+.PHONY: soak
+soak: tool-temporal build ## run calls for long while everything goes wrong; SOAK_CALLS, SOAK_SEED
+	$(BIN)/holdfast simulate --calls $(SOAK_CALLS) --seed $(SOAK_SEED) --agents 20 --second 250ms --faults all
+
+# The folder is found from the test's own. Old revisions' histories stay: they are other files.
+.PHONY: record
+record: tool-temporal ## record the histories of real calls that later builds must replay
+	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test ./cmd/holdfast -count 1 -run TestHistoriesOfRealCallsReplay -v -args -record $(CURDIR)/workflows/testdata/histories
 
 .PHONY: lint
 lint: tools generated ## run the linters
@@ -55,7 +66,11 @@ generate: ## write generated code anew
 	$(GO) generate ./...
 
 .PHONY: bench
-bench: tool-temporal ## run the benchmarks
+bench: tool-temporal ## measure everything together and write docs/benchmarks.md (a quarter of an hour, on a quiet machine)
+	HOLDFAST_FIGURES=$(CURDIR)/docs/benchmarks.md $(GO) test -count=1 -timeout 40m -run TestFigures ./cmd/holdfast
+
+.PHONY: microbench
+microbench: tool-temporal ## run the benchmarks of single parts
 	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(PKG)
 
 .PHONY: cover
@@ -78,6 +93,25 @@ tool-golangci:
 	@$(call install,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI))
 tool-workflowcheck:
 	@$(call install,workflowcheck,go.temporal.io/sdk/contrib/tools/workflowcheck,$(WORKFLOWCHECK))
+
+# Twilio's library for Node, which tries the simulator. npm notes in node_modules what it installed.
+NODE_TRIAL := simulator/testdata/node
+.PHONY: node-library
+node-library: $(NODE_TRIAL)/node_modules/.package-lock.json
+$(NODE_TRIAL)/node_modules/.package-lock.json: $(NODE_TRIAL)/package-lock.json $(NODE_TRIAL)/.npmrc
+	cd $(NODE_TRIAL) && npm ci --no-audit --no-fund
+	@touch $@
+
+# Tests start a PostgreSQL of their own. Where its programs are missing, root gets them from Debian; others are told, and skip those tests.
+.PHONY: postgres
+postgres:
+	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && ! command -v postgres >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
+		else \
+			echo 'PostgreSQL is missing (Debian: apt-get install postgresql): its tests will be skipped'; \
+		fi; \
+	fi
 
 # install NAME PACKAGE VERSION. What is there is asked for its module's version, so an upgrade here is an upgrade
 # in every clone. All of them are plain Go, and faster to build without C.

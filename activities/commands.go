@@ -2,54 +2,86 @@ package activities
 
 import (
 	"context"
+	"net/http"
 	"slices"
 
 	voice "github.com/twilio/twilio-go/rest/api/v2010"
 	taskrouter "github.com/twilio/twilio-go/rest/taskrouter/v1"
+	"go.temporal.io/sdk/activity"
 
 	"holdfast/call"
 )
 
-// Routes, as the metrics name them.
-const (
-	routeCall         = "/Calls/{CallSid}"
-	routeConferences  = "/Conferences"
-	routeConference   = "/Conferences/{ConferenceSid}"
-	routeParticipants = "/Conferences/{ConferenceSid}/Participants"
-	routeParticipant  = "/Conferences/{ConferenceSid}/Participants/{CallSid}"
-	routeTask         = "/Tasks/{TaskSid}"
-	routeReservations = "/Tasks/{TaskSid}/Reservations"
-	routeReservation  = "/Tasks/{TaskSid}/Reservations/{ReservationSid}"
-	routeWorker       = "/Workers/{WorkerSid}"
+// route is where a request goes: to which product, and how the metrics name it.
+type route struct {
+	product product
+	path    string
+}
+
+// Routes.
+var (
+	routeCall         = route{voiceProduct, "/Calls/{CallSid}"}
+	routeConferences  = route{voiceProduct, "/Conferences"}
+	routeConference   = route{voiceProduct, "/Conferences/{ConferenceSid}"}
+	routeParticipants = route{voiceProduct, "/Conferences/{ConferenceSid}/Participants"}
+	routeParticipant  = route{voiceProduct, "/Conferences/{ConferenceSid}/Participants/{CallSid}"}
+	routeTask         = route{taskRouterProduct, "/Tasks/{TaskSid}"}
+	routeReservations = route{taskRouterProduct, "/Tasks/{TaskSid}/Reservations"}
+	routeReservation  = route{taskRouterProduct, "/Tasks/{TaskSid}/Reservations/{ReservationSid}"}
+	routeWorker       = route{taskRouterProduct, "/Workers/{WorkerSid}"}
 )
 
 // HoldParticipant sets a leg's hold.
 func (a *Activities) HoldParticipant(ctx context.Context, c call.HoldParticipant) error {
-	params := (&voice.UpdateParticipantParams{}).SetHold(c.Hold)
-	if music := a.Twilio.config.HoldMusicURL; c.Hold && music != nil {
-		params.SetHoldUrl(music.String()).SetHoldMethod("GET")
-	}
+	params, u := (&voice.UpdateParticipantParams{}).SetHold(c.Hold), urgent
 	if c.Hold {
-		return a.updateParticipant(ctx, ordinary, c.Conference, c.Leg, params)
+		u = prompt
+		if music := a.Twilio.config.HoldMusicURL; music != nil {
+			params.SetHoldUrl(music.String()).SetHoldMethod("GET")
+		}
 	}
-	return a.updateParticipant(ctx, urgent, c.Conference, c.Leg, params)
+	return a.updateParticipant(ctx, u, c.Conference, c.Leg, params, func(p call.Participant) bool { return p.Hold == c.Hold })
 }
 
 // MuteParticipant sets whether a leg is muted.
 func (a *Activities) MuteParticipant(ctx context.Context, c call.MuteParticipant) error {
-	return a.updateParticipant(ctx, ordinary, c.Conference, c.Leg, (&voice.UpdateParticipantParams{}).SetMuted(c.Muted))
+	return a.updateParticipant(ctx, prompt, c.Conference, c.Leg, (&voice.UpdateParticipantParams{}).SetMuted(c.Muted),
+		func(p call.Participant) bool { return p.Muted == c.Muted })
 }
 
 // FlagParticipant sets whether the conference ends with a leg.
 func (a *Activities) FlagParticipant(ctx context.Context, c call.FlagParticipant) error {
-	return a.updateParticipant(ctx, ordinary, c.Conference, c.Leg, (&voice.UpdateParticipantParams{}).SetEndConferenceOnExit(c.EndConferenceOnExit))
+	return a.updateParticipant(ctx, prompt, c.Conference, c.Leg, (&voice.UpdateParticipantParams{}).SetEndConferenceOnExit(c.EndConferenceOnExit),
+		func(p call.Participant) bool { return p.EndConferenceOnExit == c.EndConferenceOnExit })
 }
 
-func (a *Activities) updateParticipant(ctx context.Context, u urgency, conference call.ConferenceSID, leg call.SID, params *voice.UpdateParticipantParams) error {
-	return a.Twilio.send(ctx, u, routeParticipant, func(x *exchange) error {
+// updateParticipant updates a participant. If it was tried before and nobody knows whether it took effect, Twilio is asked first: to hold
+// a leg twice would start its music anew and tell of it twice. The other commands end things, and what has ended stays so.
+func (a *Activities) updateParticipant(
+	ctx context.Context, u urgency, conference call.ConferenceSID, leg call.SID, params *voice.UpdateParticipantParams, done func(call.Participant) bool,
+) error {
+	if activity.IsActivity(ctx) && activity.HasHeartbeatDetails(ctx) {
+		reached := false
+		err := a.Twilio.send(ctx, u, routeParticipant, func(x *exchange) error {
+			p, err := x.voice().FetchParticipant(string(conference), string(leg), nil)
+			reached = err == nil && done(participant(conference, p))
+			return err
+		})
+		if err != nil || reached {
+			return err
+		}
+	}
+	sent := false
+	err := a.Twilio.send(ctx, u, routeParticipant, func(x *exchange) error {
+		sent = true
 		_, err := x.voice().UpdateParticipant(string(conference), string(leg), params)
 		return err
 	})
+	if f := failureOf(err); f != nil && sent && f.Kind == call.FailureUnavailable && f.Status != http.StatusTooManyRequests && activity.IsActivity(ctx) {
+		// The engine gives this to the next attempt, in whichever process that is.
+		activity.RecordHeartbeat(ctx, "sent, and no answer")
+	}
+	return err
 }
 
 // RemoveParticipant takes a leg out of its conference. One that is not there any more counts as taken out.

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.temporal.io/sdk/activity"
 )
 
 // metrics of the requests to Twilio, on OpenTelemetry's global meter.
@@ -16,6 +17,7 @@ type metrics struct {
 	requests metric.Int64Counter
 	duration metric.Float64Histogram
 	alerts   metric.Int64Counter
+	retries  metric.Int64Counter
 }
 
 func newMetrics() (metrics, error) {
@@ -33,14 +35,22 @@ func newMetrics() (metrics, error) {
 	duration, err := meter.Float64Histogram("holdfast_twilio_request_duration", metric.WithUnit("s"),
 		metric.WithDescription("How long Twilio took to answer, one attempt each."),
 		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
-	return metrics{requests: requests, duration: duration, alerts: alerts}, err
+	if err != nil {
+		return metrics{}, err
+	}
+	retries, err := meter.Int64Counter("holdfast_twilio_retries",
+		metric.WithDescription("Requests to Twilio of activities that were tried before, by route."))
+	return metrics{requests: requests, duration: duration, retries: retries, alerts: alerts}, err
 }
 
-func (m metrics) record(ctx context.Context, x *exchange, route string, took time.Duration) {
+func (m metrics) record(ctx context.Context, x *exchange, r route, took time.Duration) {
 	attributes := metric.WithAttributeSet(attribute.NewSet(
-		attribute.String("method", x.method), attribute.String("route", route), attribute.String("status", class(x.status))))
+		attribute.String("method", x.method), attribute.String("route", r.path), attribute.String("status", class(x.status))))
 	m.requests.Add(ctx, 1, attributes)
 	m.duration.Record(ctx, took.Seconds(), attributes)
+	if activity.IsActivity(ctx) && activity.GetInfo(ctx).Attempt > 1 {
+		m.retries.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(attribute.String("method", x.method), attribute.String("route", r.path))))
+	}
 }
 
 // alerted counts an alert by its code.

@@ -208,7 +208,10 @@ func (a *Activities) readConference(ctx context.Context, sid call.ConferenceSID,
 			return err
 		}
 		for i := range page.Participants {
-			snapshot.Participants = append(snapshot.Participants, participant(snapshot.Conference, &page.Participants[i]))
+			// Twilio also lists whom it is still dialling, and who came to nothing.
+			if p := &page.Participants[i]; p.Status == nil || *p.Status == "connected" {
+				snapshot.Participants = append(snapshot.Participants, participant(snapshot.Conference, p))
+			}
 		}
 		return nil
 	})

@@ -19,8 +19,10 @@ func (b *testBundle) looks() {
 		{"sid":"WR00000000000000000000000000000003","reservation_status":"rejected","date_created":"2026-01-02T03:05:01Z"}]}`))
 	b.when("GET "+voiceAPI+"/Conferences/"+conference+".json", ok(`{"status":"in-progress"}`))
 	b.when("GET "+voiceAPI+"/Conferences/"+conference+"/Participants.json", ok(`{"participants":[
-		{"call_sid":"`+agentLeg+`","muted":true,"hold":false,"coaching":false,"start_conference_on_enter":true,"end_conference_on_exit":false,"label":"ann"},
-		{"call_sid":"`+customer+`","muted":false,"hold":true,"start_conference_on_enter":true,"end_conference_on_exit":true}]}`))
+		{"call_sid":"CA00000000000000000000000000000077","status":"ringing","muted":false,"hold":false,"end_conference_on_exit":false},
+		{"call_sid":"CA00000000000000000000000000000078","status":"complete","muted":false,"hold":false,"end_conference_on_exit":false},
+		{"call_sid":"`+agentLeg+`","status":"connected","muted":true,"hold":false,"coaching":false,"start_conference_on_enter":true,"end_conference_on_exit":false,"label":"ann"},
+		{"call_sid":"`+customer+`","status":"connected","muted":false,"hold":true,"start_conference_on_enter":true,"end_conference_on_exit":true}]}`))
 }
 
 func everything() call.ReadBack {

@@ -37,6 +37,7 @@ type exchange struct {
 	status     int // 0: no answer came
 	method     string
 	retryAfter time.Duration // 0: none was given
+	atOnce     int           // requests of the account under way, as Twilio counts them; 0: it did not say
 }
 
 func (t *Twilio) exchange(ctx context.Context) *exchange {
@@ -66,6 +67,9 @@ func (x *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	x.answer, x.status = response, response.StatusCode
 	x.retryAfter = parseRetryAfter(response.Header.Get("Retry-After"), time.Now())
+	if n, err := strconv.Atoi(response.Header.Get("Twilio-Concurrent-Requests")); err == nil {
+		x.atOnce = n
+	}
 	return response, nil
 }
 
@@ -76,6 +80,22 @@ func (x *exchange) close() {
 	}
 	_, _ = io.CopyN(io.Discard, x.answer.Body, 4096)
 	_ = x.answer.Body.Close()
+}
+
+// verdict sorts what became of a request, for the budget. What whoever asked gave up himself, or twilio-go would not send, tells nothing.
+func (x *exchange) verdict(parent context.Context) verdict {
+	switch {
+	case x.status == http.StatusTooManyRequests:
+		return verdictThrottled
+	case x.status >= http.StatusInternalServerError, x.status == http.StatusRequestTimeout:
+		return verdictFailed
+	case x.status != 0:
+		return verdictAnswered
+	case x.method == "" || parent.Err() != nil:
+		return verdictNone
+	default:
+		return verdictFailed
+	}
 }
 
 // longestRetryAfter bounds what a confused proxy can ask of us.

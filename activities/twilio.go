@@ -34,9 +34,8 @@ type Config struct {
 	// Timeout bounds one request; 0 means 10 seconds, and more than 10 seconds counts as 10, for the workflow's own timeouts lean on it.
 	Timeout time.Duration
 
-	// Concurrency is how many requests this process has under way at once; 0 means 50. Hang-ups and unholds go before the rest, and
-	// reads come last. Twilio's own limit is for the whole account, and not published.
-	Concurrency int
+	// Budget is what all adapters of the account share in this process; nil means one of its own, of the standard size.
+	Budget *Budget
 
 	// ConferenceCallback is where Twilio tells of the conference that a reservation's instruction makes; nil means nowhere, and accepting a
 	// reservation by REST needs it.
@@ -86,17 +85,13 @@ func (c *Config) check() error {
 	return nil
 }
 
-const (
-	longestRequest      = 10 * time.Second // what one request may take at most
-	standardConcurrency = 50
-)
+const longestRequest = 10 * time.Second // what one request may take at most
 
 // Twilio is Twilio's REST API as far as calls need it. It is safe for use by many goroutines.
 type Twilio struct {
 	config    Config
 	transport http.RoundTripper
 	metrics   metrics
-	budget    *budget
 }
 
 // NewTwilio checks the configuration and makes the adapter; it sends nothing.
@@ -107,14 +102,17 @@ func NewTwilio(config Config) (*Twilio, error) {
 	if config.Timeout <= 0 || config.Timeout > longestRequest {
 		config.Timeout = longestRequest
 	}
-	if config.Concurrency <= 0 {
-		config.Concurrency = standardConcurrency
+	if config.Budget == nil {
+		var err error
+		if config.Budget, err = NewBudget(0, 0); err != nil {
+			return nil, err
+		}
 	}
 	m, err := newMetrics()
 	if err != nil {
 		return nil, fmt.Errorf("twilio: metrics: %w", err)
 	}
-	t := &Twilio{config: config, transport: config.Transport, metrics: m, budget: newBudget(config.Concurrency)}
+	t := &Twilio{config: config, transport: config.Transport, metrics: m}
 	if t.transport == nil {
 		t.transport = newTransport()
 	}
@@ -146,31 +144,56 @@ func (t *Twilio) CloseIdleConnections() {
 	}
 }
 
-// do makes one request and types its error. route names it for the metrics.
-func (t *Twilio) do(ctx context.Context, route string, request func(*exchange) error) error {
-	return t.send(ctx, ordinary, route, request)
+// do makes one request in its turn, and types its error.
+func (t *Twilio) do(ctx context.Context, r route, request func(*exchange) error) error {
+	return t.send(ctx, ordinary, r, request)
 }
 
 // read is do for requests that can wait.
-func (t *Twilio) read(ctx context.Context, route string, request func(*exchange) error) error {
-	return t.send(ctx, leisurely, route, request)
+func (t *Twilio) read(ctx context.Context, r route, request func(*exchange) error) error {
+	return t.send(ctx, leisurely, r, request)
 }
 
-func (t *Twilio) send(ctx context.Context, u urgency, route string, request func(*exchange) error) error {
-	if err := t.budget.take(ctx, u); err != nil {
+func (t *Twilio) send(ctx context.Context, u urgency, r route, request func(*exchange) error) error {
+	turn, err := t.config.Budget.take(ctx, u, r.product)
+	if err != nil {
 		x := &exchange{}
+		if no, ok := errors.AsType[*refusal](err); ok {
+			x.retryAfter = no.later
+		}
 		return x.typed(x.failure(err))
 	}
-	defer t.budget.give()
-	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
-	defer cancel()
-	x := t.exchange(ctx)
-	defer x.close()
-	start := time.Now()
-	err := request(x)
-	t.metrics.record(ctx, x, route, time.Since(start))
-	if f := x.failure(err); f != nil {
-		return x.typed(f)
+	x, err := t.attempt(ctx, turn, r, request)
+	f := x.failure(err)
+	if f == nil {
+		return nil
 	}
-	return nil
+	if f.Status == http.StatusTooManyRequests {
+		x.retryAfter = max(x.retryAfter, t.config.Budget.paused()) // before that it would only be sent away
+	}
+	if u == urgent {
+		x.retryAfter = min(x.retryAfter, longestUrgent)
+	}
+	return x.typed(f)
+}
+
+// longestUrgent bounds how long an urgent request waits because Twilio told it to: the budget's exit may let it through before.
+const longestUrgent = 2 * time.Second
+
+// attempt sends a request whose turn it is, and gives the turn back with what was learned; after a panic too.
+func (t *Twilio) attempt(parent context.Context, turn *ticket, r route, request func(*exchange) error) (x *exchange, err error) {
+	v := verdictNone
+	ctx, cancel := context.WithTimeout(parent, t.config.Timeout)
+	x = t.exchange(ctx)
+	defer func() {
+		x.close()
+		cancel()
+		t.config.Budget.give(turn, v, x.retryAfter)
+	}()
+	start := time.Now()
+	err = request(x)
+	t.metrics.record(ctx, x, r, time.Since(start))
+	t.config.Budget.metrics.atOnce(x.atOnce)
+	v = x.verdict(parent)
+	return x, err
 }

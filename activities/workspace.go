@@ -2,13 +2,14 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"holdfast/call"
 )
 
 // routeWorkspace is the workspace itself, as the metrics name it.
-const routeWorkspace = "/Workspaces/{WorkspaceSid}"
+var routeWorkspace = route{taskRouterProduct, "/Workspaces/{WorkspaceSid}"}
 
 // Workspace is what Holdfast needs to know of the TaskRouter workspace.
 type Workspace struct {
@@ -19,7 +20,10 @@ type Workspace struct {
 	TimedOut call.AvailabilitySID
 }
 
-// Workspace reads the workspace. It is for the start of a process, and proves the credentials.
+// ErrUnavailable says that Twilio could not be asked at the moment: too many requests, a failure of its own, no answer.
+var ErrUnavailable = errors.New("twilio is unavailable")
+
+// Workspace reads the workspace. Errors: [ErrUnavailable], and otherwise Twilio's refusal. It is for the start of a process, and proves the credentials.
 // https://www.twilio.com/docs/taskrouter/api/workspace
 func (t *Twilio) Workspace(ctx context.Context) (Workspace, error) {
 	var w Workspace
@@ -33,8 +37,11 @@ func (t *Twilio) Workspace(ctx context.Context) (Workspace, error) {
 		w.TimedOut = call.AvailabilitySID(value(found.TimeoutActivitySid))
 		return nil
 	})
-	if err != nil {
-		return w, fmt.Errorf("workspace %s: %s", t.config.WorkspaceSID, FailureOf(err).Message)
+	if f := failureOf(err); f != nil {
+		if f.Kind == call.FailureUnavailable {
+			return w, fmt.Errorf("workspace %s: %w: %s", t.config.WorkspaceSID, ErrUnavailable, f.Message)
+		}
+		return w, fmt.Errorf("workspace %s: %s", t.config.WorkspaceSID, f.Message)
 	}
 	return w, nil
 }

@@ -2,7 +2,6 @@ package call_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,5 +88,4 @@ func TestBadEnvelopesAreNamed(t *testing.T) {
 	}
 	_, err := json.Marshal(call.Envelope{})
 	require.ErrorContains(t, err, "without an event")
-	require.NotEmpty(t, fmt.Sprint(call.Kinds()))
 }

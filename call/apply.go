@@ -27,15 +27,15 @@ func (s *State) Apply(now time.Time, e Event) {
 	case ParticipantLeft:
 		s.left(now, e)
 	case ParticipantHeld:
-		s.flags(e.Participant)
+		s.joined(now, e.Participant)
 	case ParticipantUnheld:
-		s.flags(e.Participant)
+		s.joined(now, e.Participant)
 	case ParticipantMuted:
-		s.flags(e.Participant)
+		s.joined(now, e.Participant)
 	case ParticipantUnmuted:
-		s.flags(e.Participant)
+		s.joined(now, e.Participant)
 	case ParticipantModified:
-		s.flags(e.Participant)
+		s.joined(now, e.Participant)
 	case TaskCreated:
 		s.taskCreated(now, e)
 	case TaskQueueEntered:
@@ -118,6 +118,7 @@ func (s *State) settle(now time.Time) {
 	if s.Over() {
 		return
 	}
+	s.settleConference(now)
 	s.settleReservations()
 	s.settleFlags(now)
 	s.settleCompany(now)

@@ -127,7 +127,8 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 	failed := *f
 	s.drop(number)
 	if failed.Kind == "ReadBack" {
-		s.settleLater(now)
+		// Whoever waits for the answer waits on: flights that Twilio took, and what the customer left behind.
+		s.setDeadline(DeadlineConfirm, subjectReadBack, now.Add(s.Settings.SettleWithin))
 		return
 	}
 	if s.reached(failed) {
@@ -224,7 +225,9 @@ func (s *State) tried(now time.Time, f Flight, why string) {
 		s.failReservationActions(ReservationSID(f.Subject), why, "AcceptRequested")
 	case "RejectReservation":
 		if r := s.findReservation(ReservationSID(f.Subject)); r.WantRejected {
-			s.end(endedBySystem)
+			if !s.met() {
+				s.end(endedBySystem)
+			}
 		} else {
 			r.Declined = false
 			s.failReservationActions(r.Reservation, why, "RejectRequested")

@@ -68,7 +68,8 @@ func (s *State) fresh(leg *Leg, p Participant) bool {
 	return true
 }
 
-// joined: a leg is in the conference. Even a late word of it says that the leg once was.
+// joined: a leg is in the conference, for it joined, or else nothing could be told of its hold and flags. Even a late word of it says that
+// the leg once was.
 func (s *State) joined(now time.Time, p Participant) {
 	s.seen(p.Conference, p.Sequence)
 	leg := s.participant(now, p)
@@ -78,7 +79,7 @@ func (s *State) joined(now time.Time, p Participant) {
 	if !s.fresh(leg, p) {
 		return
 	}
-	if s.Conference.SID == p.Conference && s.Conference.Ended || leg.Role == RoleCustomer && terminal(s.CustomerStatus) {
+	if s.over(p.Conference) || leg.Role == RoleCustomer && terminal(s.CustomerStatus) {
 		leg.leave(now, "") // the word of it was overtaken
 		return
 	}
@@ -95,15 +96,6 @@ func (s *State) left(now time.Time, e ParticipantLeft) {
 	}
 	if s.fresh(leg, e.Participant) {
 		leg.leave(now, e.Reason)
-	}
-}
-
-// flags: Twilio says how a leg is held, muted and flagged.
-func (s *State) flags(p Participant) {
-	s.seen(p.Conference, p.Sequence)
-	leg := s.Leg(p.Call)
-	if leg != nil && s.fresh(leg, p) {
-		leg.setFlags(p)
 	}
 }
 
@@ -186,11 +178,12 @@ func (s *State) everybodyLeft() bool {
 	return s.everybodyOut() && !s.Conference.live()
 }
 
-// met says whether customer and agent were ever together.
+// met says whether customer and agent were ever together: an agent who went before the customer came was in another conference.
 func (s *State) met() bool {
 	c := s.Customer()
-	return c != nil && !c.JoinedAt.IsZero() &&
-		slices.ContainsFunc(s.Legs, func(l Leg) bool { return l.Role == RoleAgent && !l.JoinedAt.IsZero() })
+	return c != nil && !c.JoinedAt.IsZero() && slices.ContainsFunc(s.Legs, func(l Leg) bool {
+		return l.Role == RoleAgent && !l.JoinedAt.IsZero() && l.Conference == c.Conference
+	})
 }
 
 // settleCompany sees to a customer whom the last agent has left. An agent who hung up a telephone, or left by our API, ended the call.

@@ -100,7 +100,7 @@ func (s *State) planReservation(r *Reservation, add func(Command)) {
 	}
 	switch {
 	case s.talkOver() || r.lapsed() || r.taken():
-	case r.WantRejected, r.Declined:
+	case r.WantRejected && !s.met(), r.Declined:
 		add(RejectReservation{Task: r.Task, Reservation: r.Reservation, Availability: r.DeclinedTo})
 	case r.WantAccepted && !r.Instructed && !s.WantEnd:
 		add(InstructReservation{
@@ -109,9 +109,12 @@ func (s *State) planReservation(r *Reservation, add func(Command)) {
 	}
 }
 
-// look asks for everything that the call owns.
+// look asks for everything that the call owns. A conference that is over has no more to tell: the newest of the task is looked for then.
 func (s *State) look() ReadBack {
-	l := ReadBack{Task: s.Task.SID, Conference: s.Conference.SID}
+	l := ReadBack{Task: s.Task.SID}
+	if s.Conference.live() {
+		l.Conference = s.Conference.SID
+	}
 	if c := s.Customer(); c != nil {
 		l.Customer = c.Call
 	}

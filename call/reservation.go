@@ -37,8 +37,25 @@ func (s *State) reservation(a Assignment) *Reservation {
 			return r
 		}
 	}
+	s.forgetReservation()
 	s.Reservations = append(s.Reservations, Reservation{Assignment: a})
 	return &s.Reservations[len(s.Reservations)-1]
+}
+
+// keptReservations is how many offers travel with a call: one that nobody takes can be offered for hours.
+const keptReservations = 64
+
+// forgetReservation makes room for one more, if need be: the oldest that came to nothing and left nothing to do goes.
+func (s *State) forgetReservation() {
+	if len(s.Reservations) < keptReservations {
+		return
+	}
+	i := slices.IndexFunc(s.Reservations, func(r Reservation) bool {
+		return r.lapsed() && !r.WantOff && s.legOf(r.Reservation) == nil && !s.hasDeadline(DeadlineMissed, string(r.Reservation))
+	})
+	if i >= 0 {
+		s.Reservations = slices.Delete(s.Reservations, i, i+1)
+	}
 }
 
 // fill learns what was not known of an assignment.
@@ -137,7 +154,9 @@ func (s *State) missed(sid ReservationSID) {
 	r.WantOff = s.Settings.NotAnswering != "" && r.Agent != ""
 }
 
-// connectOverdue: an assignment brought nobody together in time. The call is read back once; then the task is given back.
+// connectOverdue: an assignment brought nobody together in time, as far as we were told. The call is read back; what that shows decides,
+// for the two may well be talking and a join was lost. If nobody is with the customer, or Twilio cannot be asked for as long as the look
+// is tried, the task is given back.
 func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 	r := s.findReservation(sid)
 	switch {
@@ -145,6 +164,8 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 	case !r.Looked:
 		r.Looked = true
 		s.WantLook = true
+		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
+	case s.WantLook || s.flying(subjectReadBack):
 		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
 	case r.Status == ReservationIsPending:
 		r.WantRejected = true

@@ -3,8 +3,12 @@ package call
 import "time"
 
 // Revision is the revision of the core's decisions. A call keeps the one that it was started with, so that a change of mind never
-// breaks a call that is under way.
-const Revision = 1
+// breaks a call that is under way: what is decided otherwise from a revision on asks for State.Revision, and the old way stays for as long
+// as calls of that revision may live. OldestRevision is the oldest that this core still decides by.
+const (
+	OldestRevision = 1
+	Revision       = 1
+)
 
 // Settings are what a call was told when it began. They never change during its life.
 type Settings struct {
@@ -176,12 +180,12 @@ type Task struct {
 
 // Conference is the room that the call happens in.
 type Conference struct {
-	SID      ConferenceSID `json:"sid,omitempty"`
-	Previous ConferenceSID `json:"previous,omitempty"` // the one before, whose late events are old
-	Started  bool          `json:"started"`
-	Ended    bool          `json:"ended"`
-	Reason   string        `json:"reason,omitempty"`
-	Sequence int           `json:"sequence"` // the highest seen
+	SID      ConferenceSID   `json:"sid,omitempty"`
+	Over     []ConferenceSID `json:"over,omitempty"` // others that are known to have ended, whose late events are old
+	Started  bool            `json:"started"`
+	Ended    bool            `json:"ended"`
+	Reason   string          `json:"reason,omitempty"`
+	Sequence int             `json:"sequence"` // the highest seen
 }
 
 // State is one call: everything that it knows. It is a plain value that travels as JSON; make one with [New].
@@ -222,6 +226,9 @@ type State struct {
 	Alerts    []Alert    `json:"alerts,omitempty"`  // the last ones
 	Alerted   int        `json:"alerted,omitempty"` // alerts so far
 }
+
+// Decidable says whether this core knows the revision that the call began with. If not, a core that does must decide for it.
+func (s *State) Decidable() bool { return s.Revision >= OldestRevision && s.Revision <= Revision }
 
 // New is a call of which nothing is known yet.
 func New(id ID, settings Settings) State {

@@ -52,8 +52,7 @@ func (s *State) taskIs(sid TaskSID, status string) {
 
 // talkOver says whether the customer is with nobody any more and will be with nobody again.
 func (s *State) talkOver() bool {
-	c := s.Customer()
-	return s.customerGone() || s.Conference.Ended && c != nil && !c.JoinedAt.IsZero()
+	return s.customerGone() || s.Conference.Ended && s.customerWasIn(s.Conference.SID)
 }
 
 // settleEnd sees to what the customer leaves behind. Twilio closes most of it by itself and gets its time for that; then the call is read

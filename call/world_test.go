@@ -201,6 +201,11 @@ func (w *world) agentAnswers(offer call.Assignment) {
 		Conference: w.conference(), Call: agent, Instruction: offer.Reservation, EndConferenceOnExit: w.own,
 	}}
 	w.happen(call.ParticipantJoined{Participant: w.participant(agent)})
+	if w.percent("goes at once") < 10 { // before the customer is brought in
+		w.leaves(agent, "participant_hung_up")
+		w.offerFails(offer)
+		return
+	}
 	w.room[customer] = &call.Participant{Conference: w.conference(), Call: customer, EndConferenceOnExit: true, Instruction: offer.Reservation}
 	w.happen(call.ParticipantJoined{Participant: w.participant(customer)})
 	w.roomState = "in-progress"
@@ -384,7 +389,10 @@ func (w *world) snapshot(asked call.ReadBack) call.Snapshot {
 		(newest.Reservation == asked.Reservation || slices.Contains([]string{"pending", "accepted", "wrapping"}, w.reservation)) {
 		s.Reservation = &call.ReservationSnapshot{Reservation: newest.Reservation, Status: w.reservation, Agent: newest.Agent, Address: newest.Address}
 	}
-	if w.roomState != "" {
+	switch {
+	case asked.Conference != "" && asked.Conference != w.conference(): // there is one room at a time
+		s.Conference = &call.ConferenceSnapshot{Conference: asked.Conference, Status: "completed"}
+	case w.roomState != "":
 		s.Conference = &call.ConferenceSnapshot{Conference: w.conference(), Status: w.roomState}
 		for _, sid := range []call.SID{customer, w.agent()} {
 			if p := w.room[sid]; p != nil {

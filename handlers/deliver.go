@@ -41,12 +41,14 @@ type DeliveryStore interface {
 type DelivererConfig struct {
 	// Settings of the calls that begin. Default [call.DefaultSettings].
 	Settings call.Settings
-	// Lease is how long a call stays ours without a word; another process takes it over after that. Default 15 s.
+	// Lease is how long a call stays ours without a word; another process takes it over after that: so long may a
+	// call stand still whose process died. Longer than clocks differ. Default 6 s.
 	Lease time.Duration
 	// ScanEvery is how often the store is searched for calls that nobody told us of: other processes received their events, or their
 	// deliverer died. Default 1 s.
 	ScanEvery time.Duration
-	// Gather is how long after a signal further events of that call wait for company. Default 20 ms.
+	// Gather is the longest that an event waits for others of its call to go in the same signal, unless somebody waits for it.
+	// Default 20 ms.
 	Gather time.Duration
 	// ResendAfter is how long what was sent may stay unacknowledged. A call with nothing to deliver is let go of after the same time.
 	// Default 5 s.
@@ -118,7 +120,7 @@ func (c *DelivererConfig) setDefaults() {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&c.Lease, 15 * time.Second},
+		{&c.Lease, 6 * time.Second},
 		{&c.ScanEvery, time.Second},
 		{&c.Gather, 20 * time.Millisecond},
 		{&c.ResendAfter, 5 * time.Second},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"holdfast/call"
@@ -31,6 +32,7 @@ type delivery struct {
 	began   bool      // the workflow runs: the engine said so
 	ended   bool      // it ran, and is over
 	rewound bool      // the call goes to the engine from its first event on, for the engine has nothing of it
+	entries int64     // how many the timeline of a rewound call has
 	strayed time.Time // since when events have waited for one that begins the call
 	backOff time.Duration
 }
@@ -77,7 +79,6 @@ func (o *delivery) step(ctx context.Context) (goOn bool, err error) {
 	if o.untilLook() <= 0 {
 		return o.look(ctx)
 	}
-	o.wait(ctx, o.sentAt.Add(o.cfg.Gather).Sub(o.cfg.Clock()))
 	o.forgetNudge() // what it told of is read now
 	limit := o.cfg.MaxBatch
 	if o.rewound {
@@ -88,11 +89,36 @@ func (o *delivery) step(ctx context.Context) (goOn bool, err error) {
 		return false, o.troubled(ctx, "read the inbox", err)
 	}
 	if len(rows) > 0 {
-		return true, o.deliver(ctx, rows)
+		batch, begins := o.batch(ctx, rows)
+		if left := o.company(batch); left > 0 {
+			o.nudged(ctx, left)
+			return true, nil
+		}
+		return true, o.deliver(ctx, rows, batch, begins)
 	}
 	o.strayed = time.Time{}
 	o.nudged(ctx, o.untilLook())
 	return true, ctx.Err()
+}
+
+// company is how much longer events may wait for others to go with them, for what limits the number of calls is the number of signals.
+// What somebody waits for does not wait.
+func (o *delivery) company(batch workflows.Batch) time.Duration {
+	if o.rewound || slices.ContainsFunc(batch.Deliveries, func(d workflows.Delivery) bool { return awaited(d.Event.Event) }) {
+		return 0
+	}
+	return batch.Deliveries[0].At.Add(o.cfg.Gather).Sub(o.cfg.Clock())
+}
+
+// awaited says whether an event can be what verifies an action.
+func awaited(e call.Event) bool {
+	switch e.(type) {
+	case call.ParticipantHeld, call.ParticipantUnheld, call.ParticipantMuted, call.ParticipantUnmuted, call.ParticipantLeft,
+		call.ConferenceEnded, call.TaskCompleted, call.ReadBackDue:
+		return true
+	default:
+		return false
+	}
 }
 
 func (o *delivery) untilLook() time.Duration {
@@ -139,13 +165,15 @@ func (o *delivery) look(ctx context.Context) (goOn bool, err error) {
 }
 
 // deliver hands events to the workflow, or, where there is none, puts them where they belong.
-func (o *delivery) deliver(ctx context.Context, rows []store.Delivery) error {
+func (o *delivery) deliver(ctx context.Context, rows []store.Delivery, batch workflows.Batch, begins bool) error {
 	if o.ended {
 		return o.late(ctx, rows)
 	}
-	batch, begins := o.batch(ctx, rows)
 	// A call of which something was acknowledged has a workflow, as a rule: that it may begin is tried when it turns out to have none.
 	start := o.rewound || begins && !o.began && o.acked == 0
+	if o.rewound {
+		batch.Entries = o.entries
+	}
 	err := o.send(ctx, batch, start)
 	switch {
 	case err == nil:
@@ -208,7 +236,7 @@ func (o *delivery) homeless(ctx context.Context, rows []store.Delivery, start, b
 	case begins || known:
 		// What was put aside before it began belongs to it, and workflows take events without gaps. So does a call that the engine lost.
 		o.log.LogAttrs(ctx, slog.LevelWarn, "the engine has nothing of a call that has not ended; it begins again", slog.String("state", row.State))
-		o.rewound, o.sent, o.mark = true, 0, 0
+		o.rewound, o.sent, o.mark, o.entries = true, 0, 0, row.Entries
 		return nil
 	}
 	now := o.cfg.Clock()

@@ -50,6 +50,7 @@ type fakeSignal struct {
 	start     bool
 	positions []int64
 	kinds     []string
+	entries   int64
 }
 
 func newFakeCalls(s *store.Store) *fakeCalls {
@@ -93,7 +94,7 @@ func (f *fakeCalls) take(ctx context.Context, id call.ID, batch workflows.Batch,
 		f.calls[id] = c
 		f.starts.Add(1)
 	}
-	s := fakeSignal{id: id, start: start}
+	s := fakeSignal{id: id, start: start, entries: batch.Entries}
 	for _, d := range batch.Deliveries {
 		s.positions = append(s.positions, d.Position)
 		s.kinds = append(s.kinds, call.Kind(d.Event.Event))

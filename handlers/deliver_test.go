@@ -66,18 +66,28 @@ func TestDeliveryGathersWhileASignalIsUnderWay(t *testing.T) {
 	require.Equal(t, []int64{2, 3, 4, 5, 6}, signals[1].positions)
 }
 
-func TestDeliveryGathersAfterASignal(t *testing.T) {
+func TestEventsWaitALittleForCompany(t *testing.T) {
 	t.Parallel()
 	b := setupDeliverer(t)
 	b.cfg.Gather = time.Second
 	b.run("one")
 	b.receive("CA1", received)
-	<-b.engine.told
 	for range 5 {
-		b.receive("CA1", held)
+		b.receive("CA1", entered)
 	}
 	b.eventually("all is taken", func() bool { return b.engine.last("CA1") == 6 })
-	require.Len(t, b.engine.all(), 2)
+	require.Len(t, b.engine.all(), 1)
+}
+
+func TestAnEventThatSomebodyWaitsForGoesAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setupDeliverer(t)
+	b.cfg.Gather = time.Hour
+	b.run("one")
+	b.receive("CA1", received, entered)
+	b.receive("CA1", held)
+	b.eventually("all is taken", func() bool { return b.engine.last("CA1") == 3 })
+	require.Len(t, b.engine.all(), 1, "and takes along what waited for company")
 }
 
 func TestDeliveryOfMoreThanOneBatch(t *testing.T) {
@@ -181,6 +191,7 @@ func TestACallThatTheEngineKnowsNothingOfBeginsFromItsFirstEvent(t *testing.T) {
 		b.eventually("all is taken again", func() bool { return b.engine.last("CA1") == 4 })
 		signals := b.engine.all()
 		require.Equal(t, []int64{1, 2, 3, 4}, signals[len(signals)-1].positions)
+		require.EqualValues(t, 1, signals[len(signals)-1].entries, "its timeline goes on where it was")
 	})
 	t.Run("but not when it has it as closed", func(t *testing.T) {
 		t.Parallel()

@@ -26,8 +26,8 @@ const (
 	refusedSignature   = "signature"
 	refusedAccount     = "account"
 	refusedWorkspace   = "workspace"
-	refusedTooLarge    = "too-large"
-	refusedContentType = "content-type"
+	refusedTooLarge    = "body_too_large"
+	refusedContentType = "content_type"
 	refusedMalformed   = "malformed"
 )
 

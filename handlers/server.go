@@ -34,6 +34,8 @@ type Config struct {
 	Checks []Check
 	// Metrics answers /metrics; nil gives 404 there.
 	Metrics http.Handler
+	// Codec encrypts and decrypts under /codec for administrators; nil gives 404 there.
+	Codec http.Handler
 	// Meter makes the server's instruments. Default: the process's meter provider.
 	Meter metric.Meter
 	// Version is told by /healthz.
@@ -131,6 +133,9 @@ func NewServer(cfg Config) (*Server, error) {
 	h := &health{version: cfg.Version, log: cfg.Logger, away: map[string]bool{}}
 	h.checks = append([]Check{{Name: "store", Probe: cfg.Store.Ping}}, cfg.Checks...)
 	h.mount(e, cfg.Metrics)
+	if cfg.Codec != nil {
+		s.mountCodec(cfg.Codec)
+	}
 	RegisterHandlers(e, NewStrictHandler(&api{
 		store: cfg.Store, engine: cfg.Engine, feed: s.feed, steps: steps, log: cfg.Logger, metrics: metrics,
 		wait: cfg.ActionWait, heartbeat: cfg.Heartbeat, write: cfg.StreamWrite,

@@ -27,7 +27,7 @@ const idempotencyHeader = "I-Twilio-Idempotency-Token"
 
 // webhookRequest is a request that was read.
 type webhookRequest struct {
-	params url.Values // the form's, or the query's of a GET
+	params url.Values // the form's, or the query's of a GET; a handler gets them cleaned of what must not be kept
 	query  url.Values // the URL's: what we wrote into it when we handed it out
 	token  string     // I-Twilio-Idempotency-Token: the same over the retries of one request
 	at     time.Time
@@ -43,7 +43,7 @@ type webhookRow struct {
 
 // The kinds of subjects.
 const (
-	subjectCall      = "call"
+	subjectCall      = store.SubjectCall
 	subjectAgent     = "agent"
 	subjectQueue     = "queue"
 	subjectTask      = "task"      // a task whose call nobody knows
@@ -62,6 +62,7 @@ func (w *Webhooks) webhook(next func(echo.Context, *webhookRequest) error) echo.
 		if refusal := w.belongs(c.Request(), in); refusal != nil {
 			return w.refuse(c, in, *refusal)
 		}
+		in.params = cleaned(in.params) // once it is Twilio's: the signature is that of what came
 		return next(c, in)
 	}
 }
@@ -124,7 +125,7 @@ func (w *Webhooks) belongs(r *http.Request, in *webhookRequest) *webhookRefusal 
 
 // row is what is stored of a webhook.
 func (in *webhookRequest) row(d webhookRow) (store.Webhook, error) {
-	row := store.Webhook{Key: in.key(d), Kind: d.kind, Subject: d.subject, Params: redacted(in.params), ReceivedAt: in.at}
+	row := store.Webhook{Key: in.key(d), Kind: d.kind, Subject: d.subject, Params: flattened(in.params), ReceivedAt: in.at}
 	if d.event == nil {
 		return row, nil
 	}

@@ -1,6 +1,3 @@
-// Package schema holds what others must agree with: the database's migrations and the HTTP API's contract.
-//
-// Both are embedded, so that one binary carries everything that it needs.
 package schema
 
 import (

@@ -120,12 +120,13 @@ const maxRequestBody = 4 << 20
 
 func (s *Simulator) serve(w http.ResponseWriter, r *http.Request, products map[string]*router) {
 	started := time.Now()
-	q := &request{Request: r, w: w}
+	q := &request{Request: r, w: w, trouble: s.dealer.request(r)}
 	w.Header().Set("Twilio-Request-Id", "RQ"+randomHex(16))
 	w.Header().Set("Twilio-Concurrent-Requests", strconv.FormatInt(s.stats.concurrent.Add(1), 10))
 	defer s.stats.concurrent.Add(-1)
 
 	pattern, status, body := s.answer(q, products)
+	status, body = q.trouble.spoil(s, q, status, body)
 	s.stats.request(r.Method+" "+pattern, status)
 	if status >= 400 {
 		s.log.Info("request refused", "method", r.Method, "route", pattern, "status", status, "error", string(body))
@@ -187,6 +188,12 @@ func (s *Simulator) answer(q *request, products map[string]*router) (pattern str
 		return refuse(errInvalid("the parameters cannot be read: %v", err))
 	}
 
+	if e := q.trouble.refused; e != nil {
+		if after := q.trouble.retryAfter; after != "" {
+			q.setHeader("Retry-After", after)
+		}
+		return refuse(e)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
@@ -209,6 +216,8 @@ type request struct {
 	w    http.ResponseWriter
 	host string // as asked for, e.g. "api.twilio.com"; for absolute URLs in answers
 	vars map[string]string
+
+	trouble restTrouble
 }
 
 // path is a variable of the route's pattern.

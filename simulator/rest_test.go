@@ -91,9 +91,8 @@ func TestADelayedAnswerWaits(t *testing.T) {
 // Every TaskRouter route that is simulated answers as Twilio's own document says.
 func TestTaskRouterConformsToTwiliosDocument(t *testing.T) {
 	t.Parallel()
-	needSpecifications(t)
+	needDocuments(t)
 	f := newFloor(t)
-	f.conform = true
 	f.answer(`{}`)
 	ann := f.agent("Ann", `{"contact_uri":"client:ann"}`)
 	queue, workflow := f.simple()

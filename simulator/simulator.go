@@ -24,6 +24,10 @@ type Config struct {
 	Delay time.Duration
 	// Transport carries webhooks. Default: a transport of its own, which Close closes.
 	Transport http.RoundTripper
+	// Wrap goes around the REST API, whichever way it is asked: a check of every exchange, or a fault. Default: nothing.
+	Wrap func(http.Handler) http.Handler
+	// Faults are what goes wrong on the way between Twilio and the application. Default: nothing.
+	Faults Faults
 	// Logger gets what Twilio's debugger would show: refused requests, webhooks that failed, TwiML that was not understood.
 	// Default: discard.
 	Logger *slog.Logger
@@ -44,11 +48,12 @@ type Simulator struct {
 	mu  sync.Mutex // the world's lock
 	rng *rand.Rand // under mu
 
-	stats *statsBook
-	hooks *hookSender
-	rest  http.Handler
-	tr    *taskRouter // under mu
-	voice *voice      // under mu
+	stats  *statsBook
+	hooks  *hookSender
+	dealer *dealer
+	rest   http.Handler
+	tr     *taskRouter // under mu
+	voice  *voice      // under mu
 }
 
 // New starts a simulated Twilio with an empty account.
@@ -70,9 +75,13 @@ func New(cfg Config) *Simulator {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stats = newStatsBook()
 	s.hooks = newHookSender(s)
+	s.dealer = newDealer(cfg.Faults, cfg.Seed)
 	s.tr = newTaskRouter()
 	s.voice = newVoice()
 	s.rest = s.routes()
+	if cfg.Wrap != nil {
+		s.rest = cfg.Wrap(s.rest)
+	}
 	return s
 }
 
@@ -113,8 +122,9 @@ func (s *Simulator) seconds(n float64) time.Duration {
 // after runs f, without the lock, once n of Twilio's seconds have passed, unless stopped or closed before.
 func (s *Simulator) after(n float64, f func()) (stop func()) {
 	ctx, cancel := context.WithCancel(s.ctx)
+	d := s.seconds(n)
 	s.goroutine(func() {
-		t := time.NewTimer(s.seconds(n))
+		t := time.NewTimer(d)
 		defer t.Stop()
 		select {
 		case <-t.C:

@@ -21,6 +21,8 @@ type Stats struct {
 	Webhooks map[string]HookStats
 	// Calls counts ended calls by their final CallStatus.
 	Calls map[string]int
+	// Faults counts what Config.Faults dealt, by name: FaultDoubled and the others.
+	Faults map[string]int
 }
 
 // TotalRequests is the number of REST requests of all kinds.
@@ -113,6 +115,7 @@ func (s *Simulator) Stats() Stats {
 	out := Stats{
 		Requests: maps.Clone(b.stats.Requests), Refused: maps.Clone(b.stats.Refused),
 		Webhooks: make(map[string]HookStats, len(b.stats.Webhooks)), Calls: maps.Clone(b.stats.Calls),
+		Faults: s.dealer.counts(),
 	}
 	for kind, h := range b.stats.Webhooks {
 		h.Latencies = slices.Clone(h.Latencies)

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"holdfast/simulator/expression"
 )
 
 func agents(ws *workspace) *shelf[*agent] { return &ws.agents }
@@ -23,12 +21,9 @@ func (s *Simulator) listAgents(q *request) (int, any) {
 	if bad != nil {
 		return fail(bad)
 	}
-	var target *expression.Expression
-	if text := q.str("TargetWorkersExpression"); text != "" {
-		var err error
-		if target, err = expression.Parse(text); err != nil {
-			return fail(errInvalid("TargetWorkersExpression: %v", err))
-		}
+	target, bad := s.conditionLocked(q, "TargetWorkersExpression")
+	if bad != nil {
+		return fail(bad)
 	}
 	inQueue := func(*agent) bool { return true }
 	if q.has("TaskQueueSid") || q.has("TaskQueueName") {

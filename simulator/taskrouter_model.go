@@ -16,6 +16,7 @@ type taskRouter struct {
 	workspaces   shelf[*workspace]
 	tasks        map[string]*task        // of all workspaces, for Voice
 	reservations map[string]*reservation // likewise
+	evaluated    []time.Time             // when lists were filtered by an expression within the last second
 }
 
 func newTaskRouter() *taskRouter {

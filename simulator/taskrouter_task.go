@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"holdfast/simulator/expression"
 )
 
 func tasks(ws *workspace) *shelf[*task] { return &ws.tasks }
@@ -21,12 +19,9 @@ func (s *Simulator) listTasks(q *request) (int, any) {
 	if bad != nil {
 		return fail(bad)
 	}
-	var condition *expression.Expression
-	if text := q.str("EvaluateTaskAttributes"); text != "" {
-		var err error
-		if condition, err = expression.Parse(text); err != nil {
-			return fail(errInvalid("EvaluateTaskAttributes: %v", err))
-		}
+	condition, bad := s.conditionLocked(q, "EvaluateTaskAttributes")
+	if bad != nil {
+		return fail(bad)
 	}
 	less, bad := taskOrdering(q.strOr("Ordering", "DateCreated:asc"))
 	if bad != nil {

@@ -11,7 +11,7 @@ import (
 func TestNumbersAreBoughtFoundAndChanged(t *testing.T) {
 	t.Parallel()
 	b := newVoiceBench(t)
-	sid := b.number("VoiceMethod=get", "StatusCallback="+b.url("/status"))
+	sid := b.number("VoiceMethod=GET", "StatusCallback="+b.url("/status"))
 
 	n := b.must(http.StatusOK, http.MethodGet, "/IncomingPhoneNumbers/"+sid+".json")
 	require.Equal(t, ourNumber, n["phone_number"])

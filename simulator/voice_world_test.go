@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,11 +28,30 @@ type voiceBench struct {
 	sim *Simulator
 	rpc *httptest.Server
 	app *httptest.Server
+	log *debugger
 
 	mu      sync.Mutex
 	pages   map[string]func(form url.Values) (status int, contentType, body string)
 	hits    []hit
 	changed chan struct{}
+}
+
+// A debugger keeps what Twilio's would show.
+type debugger struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (d *debugger) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(p)
+}
+
+func (d *debugger) shows(word string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return strings.Contains(d.text.String(), word)
 }
 
 // A hit is one webhook as it arrived.
@@ -42,10 +62,10 @@ type hit struct {
 
 func newVoiceBench(t *testing.T) *voiceBench {
 	t.Helper()
-	b := &voiceBench{t: t, pages: map[string]func(url.Values) (int, string, string){}, changed: make(chan struct{})}
+	b := &voiceBench{t: t, pages: map[string]func(url.Values) (int, string, string){}, changed: make(chan struct{}), log: &debugger{}}
 	b.app = httptest.NewServer(http.HandlerFunc(b.serve))
-	b.sim = New(Config{Seed: 7, Second: 2 * time.Millisecond})
-	b.rpc = httptest.NewServer(b.sim)
+	b.sim = New(Config{Seed: 7, Second: 2 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(b.log, nil))})
+	b.rpc = httptest.NewServer(checked(t, b.sim))
 	t.Cleanup(func() {
 		require.Empty(t, b.sim.Violations())
 		b.sim.Close()

@@ -91,9 +91,11 @@ func (s *Simulator) sendLocked(h hook) {
 	}
 	turn := s.hooks.queue(h.subject())
 	s.goroutine(func() {
+		defer turn.pass()
 		turn.wait(s.ctx)
-		s.hooks.deliver(h, turn.pass)
-		turn.pass()
+		if s.hooks.hold(h, turn) {
+			s.hooks.deliver(h, turn.pass)
+		}
 	})
 }
 

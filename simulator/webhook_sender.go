@@ -164,6 +164,9 @@ func (h *hookSender) one(ctx context.Context, k hook, started func()) (answer ho
 		attempts++
 		var class string
 		answer, class = h.attempt(ctx, k, o, method, target, token, started)
+		if answer.Err == nil && attempts == 1 && h.s.dealer.doubled() {
+			continue
+		}
 		if answer.Err == nil || attempts > o.retries || !o.retriesOn(class) || ctx.Err() != nil {
 			return answer
 		}

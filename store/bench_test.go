@@ -5,10 +5,20 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"holdfast/store/pgtest"
 )
 
-func BenchmarkReceive(b *testing.B) {
-	s := openSQLite(b)
+// onEach runs a benchmark on each database. PostgreSQL is one without fsync, so its figures are of the way there, not of a disk.
+func onEach(b *testing.B, f func(b *testing.B, s *Store)) {
+	b.Helper()
+	b.Run("SQLite", func(b *testing.B) { f(b, openSQLite(b)) })
+	b.Run("PostgreSQL", func(b *testing.B) { f(b, openPostgres(b, pgtest.Start(b).Database(b))) })
+}
+
+func BenchmarkReceive(b *testing.B) { onEach(b, benchmarkReceive) }
+
+func benchmarkReceive(b *testing.B, s *Store) {
 	var n atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -20,8 +30,9 @@ func BenchmarkReceive(b *testing.B) {
 	})
 }
 
-func BenchmarkProject(b *testing.B) {
-	s := openSQLite(b)
+func BenchmarkProject(b *testing.B) { onEach(b, benchmarkProject) }
+
+func benchmarkProject(b *testing.B, s *Store) {
 	snapshot := json.RawMessage(`{"pad":"` + strings.Repeat("x", 4000) + `"}`)
 	var n atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {

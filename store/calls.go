@@ -18,7 +18,7 @@ const (
 // Call reads a call and its legs, the customer's first, as of one moment. ErrNotFound if it is unknown.
 func (s *Store) Call(ctx context.Context, id string) (c CallRow, legs []LegRow, err error) {
 	err = s.consistently(ctx, func(tx *sqlx.Tx) error {
-		row := tx.QueryRowContext(ctx, tx.Rebind(`SELECT `+callColumns+`, snapshot FROM calls WHERE id = ?`), id)
+		row := tx.QueryRowContext(ctx, tx.Rebind(`SELECT `+callColumns+`, snapshot, last_number FROM calls WHERE id = ?`), id)
 		if c, err = scanWholeCall(row); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (f Filter) query(limit int) (string, []any, error) {
 		and(`(created_at < ? OR (created_at = ? AND id < ?))`, c.created, c.created, c.id)
 	}
 	return sqlx.In(`SELECT `+callColumns+`, created_at FROM calls WHERE `+strings.Join(where, " AND ")+`
-		ORDER BY created_at DESC, id DESC LIMIT ?`, append(args, limit)...)
+		ORDER BY created_at DESC, id DESC LIMIT ?`, plainArgs(append(args, limit)...)...)
 }
 
 func addLegs(ctx context.Context, tx *sqlx.Tx, calls []CallWithLegs) error {

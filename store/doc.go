@@ -6,5 +6,6 @@
 // it did by [Store.Project], which also acknowledges the positions that it applied. So nothing is lost between the three, and nothing
 // counts twice.
 //
-// The data lies in SQLite, in one file. The SQL is written so that PostgreSQL takes it too.
+// The data lies in SQLite, in one file, for one process; or in PostgreSQL, for any number of them. The SQL is the same. On PostgreSQL the
+// processes tell one another what they wrote, so that nobody waits for the next look.
 package store

@@ -19,7 +19,7 @@ var (
 	// ErrUnavailable says that the database cannot do it now, or not within the caller's deadline: try again later. ErrBusy and
 	// ErrFull are kinds of it.
 	ErrUnavailable = errors.New("the database is unavailable")
-	// ErrBusy says that another writer kept the database locked for longer than the busy timeout.
+	// ErrBusy says that others kept the database, or what was asked for in it, locked for longer than we wait.
 	ErrBusy = fmt.Errorf("%w: locked by another writer", ErrUnavailable)
 	// ErrFull says that the disk or the file may not grow.
 	ErrFull = fmt.Errorf("%w: no space left", ErrUnavailable)
@@ -48,7 +48,7 @@ func kindOf(err error) error {
 	}
 	var lite sqlite3.Error
 	if !errors.As(err, &lite) {
-		return nil
+		return kindOfPostgres(err)
 	}
 	switch lite.Code {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:

@@ -39,15 +39,17 @@ func (s *Store) Forget(ctx context.Context, before time.Time) (calls int64, err 
 // forgetCalls deletes a handful of calls that ended before at, and all that is theirs. Their legs go with the row.
 func (s *Store) forgetCalls(ctx context.Context, at int64) (n int64, err error) {
 	err = s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		n = 0
 		var ids []string
 		err := tx.SelectContext(ctx, &ids, tx.Rebind(`
-			SELECT id FROM calls WHERE ended_at < ? ORDER BY ended_at LIMIT ?`), at, forgetAtOnce)
+			SELECT id FROM calls WHERE ended_at < ? ORDER BY ended_at LIMIT ?`+s.skipLocked()), at, forgetAtOnce)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
+		// The subject goes before its inbox: so does whoever receives, and each would wait for the other's row.
 		for _, statement := range []string{
-			`DELETE FROM inbox WHERE subject_kind = '` + SubjectCall + `' AND subject_id IN (?)`,
 			`DELETE FROM subjects WHERE kind = '` + SubjectCall + `' AND id IN (?)`,
+			`DELETE FROM inbox WHERE subject_kind = '` + SubjectCall + `' AND subject_id IN (?)`,
 			`DELETE FROM timeline WHERE call_id IN (?)`,
 			`DELETE FROM tasks WHERE call_id IN (?)`,
 			`DELETE FROM calls WHERE id IN (?)`,

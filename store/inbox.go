@@ -48,11 +48,14 @@ func (s *Store) Receive(ctx context.Context, w Webhook) (position int64, duplica
 		return 0, false, wrap("receive", err)
 	}
 	at := s.stamp(w.ReceivedAt)
+	w.Key, w.Subject = plain(w.Key), Subject{Kind: plain(w.Subject.Kind), ID: plain(w.Subject.ID)}
+	var held lease
 	err = s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		position, duplicate = 0, false
 		var event any // NULL
 		if w.Event != nil {
 			event = string(w.Event)
-			if position, err = nextPosition(ctx, tx, w.Subject, at); err != nil {
+			if position, held, err = nextPosition(ctx, tx, w.Subject, at); err != nil {
 				return err
 			}
 		}
@@ -60,7 +63,7 @@ func (s *Store) Receive(ctx context.Context, w Webhook) (position int64, duplica
 			INSERT INTO inbox (inbox_key, kind, subject_kind, subject_id, position, received_at, params, event)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (inbox_key) DO NOTHING`),
-			w.Key, w.Kind, w.Subject.Kind, w.Subject.ID, position, at, string(params), event)
+			w.Key, plain(w.Kind), w.Subject.Kind, w.Subject.ID, position, at, string(params), event)
 		if err != nil {
 			return err
 		}
@@ -81,18 +84,18 @@ func (s *Store) Receive(ctx context.Context, w Webhook) (position int64, duplica
 		return 0, false, wrap("receive", err)
 	}
 	if w.Event != nil && !duplicate {
-		s.tellReceive(w.Subject)
+		s.announce(w.Subject, held)
 	}
 	return position, duplicate, nil
 }
 
 // nextPosition takes a position, and with it the subject's row lock until the transaction ends.
-func nextPosition(ctx context.Context, tx *sqlx.Tx, subject Subject, at int64) (position int64, err error) {
-	err = tx.GetContext(ctx, &position, tx.Rebind(`
+func nextPosition(ctx context.Context, tx *sqlx.Tx, subject Subject, at int64) (position int64, held lease, err error) {
+	err = tx.QueryRowContext(ctx, tx.Rebind(`
 		INSERT INTO subjects (kind, id, last, updated_at) VALUES (?, ?, 1, ?)
 		ON CONFLICT (kind, id) DO UPDATE SET last = subjects.last + 1, updated_at = excluded.updated_at
-		RETURNING last`), subject.Kind, subject.ID, at)
-	return position, err
+		RETURNING last, lease_owner, lease_until`), subject.Kind, subject.ID, at).Scan(&position, &held.owner, &held.until)
+	return position, held, err
 }
 
 // Delivery is an event on its way to the workflow of its subject.
@@ -147,7 +150,7 @@ func (s *Store) Refuse(ctx context.Context, r Refusal) error {
 	return wrap("refuse", s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, tx.Rebind(`
 			INSERT INTO refusals (refused_at, reason, path, account, workspace, detail) VALUES (?, ?, ?, ?, ?, ?)`),
-			s.stamp(r.At), r.Reason, r.Path, r.Account, r.Workspace, r.Detail)
+			s.stamp(r.At), plain(r.Reason), plain(r.Path), plain(r.Account), plain(r.Workspace), plain(r.Detail))
 		return err
 	}))
 }

@@ -287,7 +287,7 @@ func testPositions(t *testing.T, open opener) {
 				position := rapid.Int64Range(0, 15).Draw(rt, "position")
 				number := rapid.Int64Range(1, m.entry+1).Draw(rt, "number") // the next one, or one that is old
 				require.NoError(rt, s.Project(ctx, Step{
-					Call:    CallRow{ID: subject.ID, State: "queued", From: time.Duration(number).String()},
+					Call:    CallRow{ID: subject.ID, State: "queued", From: time.Duration(number).String(), UpdatedAt: at(int(number))},
 					Entries: []Entry{{Number: number, Kind: "ParticipantHeld", Source: "twilio"}},
 					Acked:   position,
 				}))

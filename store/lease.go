@@ -16,6 +16,12 @@ type Claimed struct {
 	Acked, Last int64
 }
 
+// lease is whose a subject is, until when.
+type lease struct {
+	owner string
+	until int64 // microseconds
+}
+
 // Claim takes or renews the lease on subjects that have something to deliver: those whose lease is free, over, or owner's own; never
 // more than limit, the longest unclaimed first. With kinds, only subjects of those kinds. Leases are measured by the process's clock:
 // choose them longer than the clocks of two machines may differ.
@@ -23,22 +29,23 @@ func (s *Store) Claim(ctx context.Context, owner string, lease time.Duration, li
 	if owner == "" {
 		return nil, wrap("claim", errNoOwner)
 	}
+	s.serves(owner)
 	now := s.clock()
-	// Whether the lease is free is asked twice: PostgreSQL asks the outer question again after it waited for a row.
+	// PostgreSQL passes over rows that another transaction has in hand: they are looked at again next time.
 	query := `
-		UPDATE subjects SET lease_owner = ?, lease_until = ?
-		WHERE (kind, id) IN (
+		WITH free AS MATERIALIZED (
 			SELECT kind, id FROM subjects
 			WHERE acked < last AND (lease_owner IN ('', ?) OR lease_until <= ?)`
-	args := []any{owner, now.Add(lease).UnixMicro(), owner, now.UnixMicro()}
+	args := []any{owner, now.UnixMicro()}
 	if len(kinds) > 0 {
 		query += ` AND kind IN (?)`
 		args = append(args, kinds)
 	}
-	query += ` ORDER BY lease_until LIMIT ?)
-		AND (lease_owner IN ('', ?) OR lease_until <= ?)
+	query += ` ORDER BY lease_until LIMIT ?` + s.skipLocked() + `)
+		UPDATE subjects SET lease_owner = ?, lease_until = ?
+		WHERE (kind, id) IN (SELECT kind, id FROM free)
 		RETURNING kind, id, acked, last`
-	args = append(args, limit, owner, now.UnixMicro())
+	args = append(args, limit, owner, now.Add(lease).UnixMicro())
 	query, args, err := sqlx.In(query, args...)
 	if err != nil {
 		return nil, wrap("claim", err)
@@ -61,6 +68,7 @@ func (s *Store) ClaimOne(ctx context.Context, owner string, lease time.Duration,
 	if owner == "" {
 		return Claimed{}, false, wrap("claim", errNoOwner)
 	}
+	s.serves(owner)
 	now := s.clock()
 	var claimed []Claimed
 	err := s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {

@@ -21,8 +21,11 @@ type Step struct {
 }
 
 // Project writes a step, in one transaction. A step that was written before changes nothing, and one that is older than what is there
-// adds its missing entries and no more: neither the call's row nor what was acknowledged ever goes back. A step without entries counts
-// by its UpdatedAt.
+// adds its missing entries and no more: neither the call's row nor what was acknowledged ever goes back. Steps are ordered by their
+// UpdatedAt, and by their last entry's number where that is equal.
+//
+// A workflow's task writes its step before the engine takes the task's result. Is that thrown away (an event came in meanwhile, the
+// process died), the task runs again, sees more than before, and numbers anew: what the newer step contradicts is taken back then.
 func (s *Store) Project(ctx context.Context, step Step) error {
 	if step.Call.ID == "" {
 		return errors.New("store: project: a step without a call's ID")
@@ -43,23 +46,28 @@ func (s *Store) Project(ctx context.Context, step Step) error {
 			if err := putLegs(ctx, tx, step); err != nil {
 				return err
 			}
+			if err := retract(ctx, tx, step.Call.ID, step.Entries); err != nil {
+				return err
+			}
 			if err := noteTask(ctx, tx, step.Call.TaskSID, step.Call.ID, s.stamp(step.Call.UpdatedAt)); err != nil {
 				return err
 			}
 		}
-		if seq, err = s.append(ctx, tx, step.Call.ID, step.Entries); err != nil {
-			return err
+		// Every transaction takes its locks in this order: call, subject, counter. The counter is everybody's, and held the shortest.
+		if step.Acked > 0 {
+			if err := acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: step.Call.ID}, step.Acked); err != nil {
+				return err
+			}
 		}
-		if step.Acked == 0 {
-			return nil
-		}
-		return acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: step.Call.ID}, step.Acked)
+		seq, err = s.append(ctx, tx, step.Call.ID, step.Entries)
+		return err
 	})
 	if err != nil {
 		return wrap("project", err)
 	}
 	if seq > 0 {
 		s.tellStep(seq)
+		s.neighbours.tellStep(seq)
 	}
 	return nil
 }
@@ -89,12 +97,12 @@ func (s *Store) putCall(ctx context.Context, tx *sqlx.Tx, step Step) (newer bool
 			wrapping_at = excluded.wrapping_at, ended_at = excluded.ended_at,
 			revision = excluded.revision, updated_at = excluded.updated_at, snapshot = excluded.snapshot,
 			last_number = CASE WHEN excluded.last_number = 0 THEN calls.last_number ELSE excluded.last_number END
-		WHERE excluded.last_number > calls.last_number
-			OR (excluded.last_number = 0 AND excluded.updated_at > calls.updated_at)
+		WHERE excluded.updated_at > calls.updated_at
+			OR (excluded.updated_at = calls.updated_at AND excluded.last_number >= calls.last_number)
 		RETURNING last_number`),
-		c.ID, c.State, c.Outcome, c.EndedBy, c.Direction, c.From, c.To, c.QueueSID, c.QueueName, c.AgentSID, c.AgentName,
-		c.TaskSID, c.ConferenceSID, micros{&c.ReceivedAt}, micros{&c.AnsweredAt}, micros{&c.WrappingAt}, micros{&c.EndedAt},
-		c.Revision, updated, created, number, nullable(c.Snapshot))
+		plainArgs(c.ID, c.State, c.Outcome, c.EndedBy, c.Direction, c.From, c.To, c.QueueSID, c.QueueName, c.AgentSID, c.AgentName,
+			c.TaskSID, c.ConferenceSID, micros{&c.ReceivedAt}, micros{&c.AnsweredAt}, micros{&c.WrappingAt}, micros{&c.EndedAt},
+			c.Revision, updated, created, number, nullable(c.Snapshot))...)
 	written, err := gather(rows, err, func(row scanner) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
@@ -116,7 +124,7 @@ func putLegs(ctx context.Context, tx *sqlx.Tx, step Step) error {
 		ON CONFLICT (call_id, call_sid) DO UPDATE SET
 			role = excluded.role, address = excluded.address, agent_sid = excluded.agent_sid, agent_name = excluded.agent_name,
 			state = excluded.state, hold = excluded.hold, muted = excluded.muted, joined_at = excluded.joined_at,
-			left_at = excluded.left_at, reason = excluded.reason, ordinal = excluded.ordinal`), args...)
+			left_at = excluded.left_at, reason = excluded.reason, ordinal = excluded.ordinal`), plainArgs(args...)...)
 	return err
 }
 
@@ -145,12 +153,45 @@ func (s *Store) append(ctx context.Context, tx *sqlx.Tx, id string, entries []En
 			next++
 		}
 		_, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO timeline (`+entryColumns+`) VALUES `+tuples(11, len(chunk))+`
-			ON CONFLICT (call_id, number) DO NOTHING`), args...)
+			ON CONFLICT (call_id, number) DO NOTHING`), plainArgs(args...)...)
 		if err != nil {
 			return 0, err
 		}
 	}
 	return seq, nil
+}
+
+// retract takes entries of the call back from the first one on that is not as the step has it. Whoever read them from the stream gets the
+// true ones under new places in it.
+func retract(ctx context.Context, tx *sqlx.Tx, id string, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	known, first := map[int64]Entry{}, entries[0].Number
+	for _, e := range entries {
+		known[e.Number], first = e, min(first, e.Number)
+	}
+	rows, err := tx.QueryContext(ctx, tx.Rebind(`
+		SELECT number, kind, source, COALESCE(data, '') FROM timeline WHERE call_id = ? AND number >= ? ORDER BY number`), id, first)
+	wrong, err := gather(rows, err, func(row scanner) (n int64, err error) {
+		var kind, source, data string
+		if err := row.Scan(&n, &kind, &source, &data); err != nil {
+			return 0, err
+		}
+		if e, ok := known[n]; ok && e.Kind == kind && e.Source == source && string(e.Data) == data {
+			return 0, nil
+		}
+		return n, nil
+	})
+	if err != nil {
+		return err
+	}
+	wrong = slices.DeleteFunc(wrong, func(n int64) bool { return n == 0 })
+	if len(wrong) == 0 {
+		return nil
+	}
+	_, err = tx.ExecContext(ctx, tx.Rebind(`DELETE FROM timeline WHERE call_id = ? AND number >= ?`), id, wrong[0])
+	return err
 }
 
 // missing are the entries that the timeline has not, in order of their numbers.
@@ -217,6 +258,7 @@ func (s *Store) Late(ctx context.Context, callID string, late []Delivery) error 
 	}
 	if seq > 0 {
 		s.tellStep(seq)
+		s.neighbours.tellStep(seq)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type CallRow struct {
 	Revision      int             `json:"revision"`            // of the core that decides for this call
 	UpdatedAt     time.Time       `json:"updated_at,omitzero"` // default: now
 	Snapshot      json.RawMessage `json:"snapshot,omitempty"`  // the call's whole state; absent in lists
+	Entries       int64           `json:"entries,omitempty"`   // the number of the newest that this row tells; set by the store, absent in lists
 }
 
 // LegRow is one person's side of a call.
@@ -80,17 +81,10 @@ const (
 // scanner is a row: *sql.Row or *sql.Rows.
 type scanner interface{ Scan(into ...any) error }
 
-// scanCall reads callColumns.
-func scanCall(row scanner) (CallRow, error) {
-	var c CallRow
-	err := row.Scan(c.columns()...)
-	return c, err
-}
-
-// scanWholeCall reads callColumns and the snapshot.
+// scanWholeCall reads callColumns, the snapshot and the newest entry's number.
 func scanWholeCall(row scanner) (CallRow, error) {
 	var c CallRow
-	err := row.Scan(append(c.columns(), (*text)(&c.Snapshot))...)
+	err := row.Scan(append(c.columns(), (*text)(&c.Snapshot), &c.Entries)...)
 	return c, err
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,7 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jmoiron/sqlx"
+	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 )
+
+// readers is how many reads run at once. They never wait for the writer.
+const readers = 8
 
 // SQLite's ways with the file. A value in the caller's DSN wins over the one here.
 //
@@ -22,6 +29,7 @@ var (
 		"_foreign_keys":    "1",
 		"_txlock":          "immediate",
 		"_stmt_cache_size": "64",
+		"_secure_delete":   "on", // what is forgotten is overwritten: SQLite would leave it in the file until the page is needed again
 	}
 	sqliteReader = map[string]string{
 		"_foreign_keys":    "1",
@@ -107,4 +115,67 @@ func (d sqliteDSN) create() error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return f.Close()
+}
+
+func (s *Store) openSQLite(ctx context.Context, dsn string) error {
+	lite, err := parseSQLite(dsn)
+	if err != nil {
+		return err
+	}
+	if err := lite.create(); err != nil {
+		return err
+	}
+	s.patience = lite.patience
+	writer := lite.writer()
+	if s.write, err = open(writer, 1); err != nil {
+		return err
+	}
+	if s.read, err = open(lite.with(sqliteReader), readers); err != nil {
+		return err
+	}
+	if err := s.Ping(ctx); err != nil {
+		return err
+	}
+	if _, err := s.write.ExecContext(ctx, sqliteAutoCheckpoint); err != nil {
+		return err
+	}
+	s.checkpoint, err = newCheckpointer(ctx, writer)
+	return err
+}
+
+func open(dsn string, connections int) (*sqlx.DB, error) {
+	db, err := sqlx.Open("sqlite3", dsn)
+	if err != nil {
+		return nil, err
+	}
+	// A connection is kept for good: it holds prepared statements and a page cache.
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// inSQLiteTx runs f in a write transaction. One that has begun runs to its end, whatever becomes of the caller's context: SQLite needs
+// milliseconds, and its driver pays a goroutine for each statement that could be cancelled.
+func (s *Store) inSQLiteTx(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
+	conn, err := s.write.Connx(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // gives the connection back; it can only fail when it was given back before
+	tx, err := s.beginSQLite(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer s.checkpoint.wrote()
+	return s.finish(context.WithoutCancel(ctx), tx, f)
+}
+
+// beginSQLite begins a transaction, and waits for another process to end its own.
+func (s *Store) beginSQLite(ctx context.Context, conn *sqlx.Conn) (*sqlx.Tx, error) {
+	for start := time.Now(); ; {
+		tx, err := conn.BeginTxx(context.WithoutCancel(ctx), nil)
+		if err == nil || !errors.Is(kindOf(err), ErrBusy) || ctx.Err() != nil || time.Since(start) >= s.patience {
+			return tx, err
+		}
+	}
 }

@@ -8,25 +8,20 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
 	"github.com/pressly/goose/v3"
 
 	"holdfast/schema"
 )
 
-// readers is how many reads run at once. They never wait for the writer.
-const readers = 8
-
 // Store is the database. It is safe for concurrent use, by any number of goroutines and processes.
 type Store struct {
-	write *sqlx.DB // one connection: SQLite has one writer, and a queue in front of it is fairer than its lock
+	write *sqlx.DB // on SQLite one connection: it has one writer, and a queue in front of it is fairer than its lock
 	read  *sqlx.DB
 	clock func() time.Time
-	// detached makes a transaction that has begun run to its end, whatever becomes of the caller's context. SQLite needs
-	// milliseconds, and its driver pays a goroutine for each statement that could be cancelled.
-	detached   bool
-	patience   time.Duration // with another process's lock
-	checkpoint *checkpointer
+
+	patience   time.Duration // with another process's lock on the file
+	checkpoint *checkpointer // SQLite's
+	neighbours *neighbours   // PostgreSQL's; nil says that this is SQLite
 
 	mu        sync.Mutex
 	hook      int
@@ -42,63 +37,39 @@ func WithClock(now func() time.Time) Option {
 	return func(s *Store) { s.clock = now }
 }
 
-// Open opens the SQLite file that dsn names, and makes it if it is missing; its folder must exist. dsn is a path or a "file:" DSN, whose
-// parameters win over the store's own. Call [Store.Migrate] before anything else.
+// Open opens the database that dsn names: PostgreSQL by a URL ("postgres://…"), where the database must exist, or SQLite by a path or a
+// "file:" DSN, where the file is made if it is missing and its folder must exist. The DSN's parameters win over the store's own. Call
+// [Store.Migrate] before anything else.
 func Open(ctx context.Context, dsn string, options ...Option) (*Store, error) {
-	lite, err := parseSQLite(dsn)
-	if err != nil {
-		return nil, wrap("open", err)
-	}
-	if err := lite.create(); err != nil {
-		return nil, wrap("open", err)
-	}
-	s := &Store{
-		clock:     time.Now,
-		detached:  true,
-		patience:  lite.patience,
-		onStep:    map[int]func(int64){},
-		onReceive: map[int]func(Subject){},
-	}
+	s := &Store{clock: time.Now, onStep: map[int]func(int64){}, onReceive: map[int]func(Subject){}}
 	for _, option := range options {
 		option(s)
 	}
-	writer, reader := lite.writer(), lite.with(sqliteReader)
-	if s.write, err = open(writer, 1); err != nil {
-		return nil, wrap("open", err)
+	open := s.openSQLite
+	if IsPostgres(dsn) {
+		open = s.openPostgres
 	}
-	if s.read, err = open(reader, readers); err != nil {
-		return nil, wrap("open", errors.Join(err, s.write.Close()))
-	}
-	if err := s.Ping(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if _, err := s.write.ExecContext(ctx, sqliteAutoCheckpoint); err != nil {
-		return nil, wrap("open", errors.Join(err, s.Close()))
-	}
-	if s.checkpoint, err = newCheckpointer(ctx, writer); err != nil {
+	if err := open(ctx, dsn); err != nil {
 		return nil, wrap("open", errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
 
-func open(dsn string, connections int) (*sqlx.DB, error) {
-	db, err := sqlx.Open("sqlite3", dsn)
-	if err != nil {
-		return nil, err
-	}
-	// A connection is kept for good: it holds prepared statements and a page cache.
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	return db, nil
-}
-
-// Close closes the database. What was committed is in the file.
+// Close closes the database. What was committed stays.
 func (s *Store) Close() error {
-	var err error
+	var errs []error
 	if s.checkpoint != nil {
-		err = s.checkpoint.close()
+		errs = append(errs, s.checkpoint.close())
 	}
-	return wrap("close", errors.Join(err, s.read.Close(), s.write.Close()))
+	if s.neighbours != nil {
+		s.neighbours.close()
+	}
+	for _, db := range []*sqlx.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return wrap("close", errors.Join(errs...))
 }
 
 // Ping says whether the database can be read and written.
@@ -127,11 +98,19 @@ func (s *Store) Version(ctx context.Context) (int64, error) {
 }
 
 func (s *Store) migrations() (*goose.Provider, error) {
-	return goose.NewProvider(goose.DialectSQLite3, s.write.DB, schema.Migrations(), goose.WithDisableGlobalRegistry(true))
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.neighbours == nil {
+		return goose.NewProvider(goose.DialectSQLite3, s.write.DB, schema.Migrations(), options...)
+	}
+	one, err := migrateAlone()
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, s.write.DB, schema.Migrations(), append(options, one)...)
 }
 
-// OnStep calls f after each commit that gave the timeline new entries, with the newest one's seq. Only this process's commits are
-// told: others must be looked for by [Store.Stream]. f must neither block nor take itself off. The result takes f off
+// OnStep calls f after each commit that gave the timeline new entries, with the newest one's seq. Of other processes' commits it is told
+// on PostgreSQL alone, and only as a rule: look for them by [Store.Stream] now and then. f must neither block nor take itself off. The result takes f off
 // again.
 func (s *Store) OnStep(f func(lastSeq int64)) (off func()) {
 	s.mu.Lock()
@@ -146,9 +125,9 @@ func (s *Store) OnStep(f func(lastSeq int64)) (off func()) {
 	}
 }
 
-// OnReceive calls f after each commit that gave a subject something to deliver. Only this process's commits are told: others must be
-// looked for by [Store.Claim]. f must neither block nor take itself off. The result takes f off
-// again.
+// OnReceive calls f after each commit that gave a subject something to deliver. On PostgreSQL the process that has the lease is told,
+// whichever received it; as a rule, so look for what was missed by [Store.Claim] now and then. On SQLite only this process's commits are
+// told. f must neither block nor take itself off. The result takes f off again.
 func (s *Store) OnReceive(f func(Subject)) (off func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,20 +160,25 @@ func (s *Store) tellReceive(subject Subject) {
 // errRollback ends a transaction without a trace and without an error.
 var errRollback = errors.New("roll back")
 
-// inTx runs f in one write transaction. It waits for its turn as long as ctx allows.
-func (s *Store) inTx(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
-	conn, err := s.write.Connx(ctx)
-	if err != nil {
-		return err
+// collisions is how often a transaction is tried that PostgreSQL gave up for the sake of another one.
+const collisions = 5
+
+// inTx runs f in one write transaction; more than once if it collides with another, so f must begin from the start each time. It waits
+// for its turn as long as ctx allows.
+func (s *Store) inTx(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) (err error) {
+	if s.neighbours == nil {
+		return s.inSQLiteTx(ctx, f)
 	}
-	defer func() { _ = conn.Close() }() // gives the connection back; it can only fail when it was given back before
-	tx, err := s.begin(ctx, conn)
-	if err != nil {
-		return err
+	for range collisions {
+		if err = s.inPostgresTx(ctx, f); !collided(err) {
+			break
+		}
 	}
-	if s.detached {
-		ctx = context.WithoutCancel(ctx)
-	}
+	return err
+}
+
+// finish runs f and commits.
+func (s *Store) finish(ctx context.Context, tx *sqlx.Tx, f func(ctx context.Context, tx *sqlx.Tx) error) error {
 	if err := f(ctx, tx); err != nil {
 		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
 			err = errors.Join(err, rollback)
@@ -204,23 +188,7 @@ func (s *Store) inTx(ctx context.Context, f func(ctx context.Context, tx *sqlx.T
 		}
 		return err
 	}
-	if s.checkpoint != nil {
-		defer s.checkpoint.wrote()
-	}
 	return tx.Commit()
-}
-
-// begin begins a transaction, and waits for another process to end its own.
-func (s *Store) begin(ctx context.Context, conn *sqlx.Conn) (*sqlx.Tx, error) {
-	if !s.detached {
-		return conn.BeginTxx(ctx, nil)
-	}
-	for start := time.Now(); ; {
-		tx, err := conn.BeginTxx(context.WithoutCancel(ctx), nil)
-		if err == nil || !errors.Is(kindOf(err), ErrBusy) || ctx.Err() != nil || time.Since(start) >= s.patience {
-			return tx, err
-		}
-	}
 }
 
 // consistently runs f in one read transaction: all that f reads is of one moment.

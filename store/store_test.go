@@ -49,6 +49,7 @@ func testStore(t *testing.T, open opener) {
 		"acknowledging":     testAcknowledge,
 		"projecting":        testProject,
 		"stale steps":       testProjectStale,
+		"thrown-away tasks": testAStepTakesBackWhatAThrownAwayTaskWrote,
 		"late events":       testLate,
 		"the stream":        testStream,
 		"lists of calls":    testCalls,

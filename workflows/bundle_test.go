@@ -40,9 +40,13 @@ type readModel struct {
 	steps   []store.Step
 	refuses int
 	tries   int
+	writing func(store.Step) // called while a step is written
 }
 
 func (r *readModel) Project(_ context.Context, step store.Step) error {
+	if r.writing != nil {
+		r.writing(step)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tries++

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/log"
@@ -13,7 +14,13 @@ import (
 // Call is the workflow of one call. It ends when the call is over, everything is written down and everybody is answered.
 //
 // It takes no notice of being canceled: whoever wants a call to end asks the call.
+//
+// A call of a revision that this build does not know is not touched: the workflow task fails, which raises an alarm ([TaskFailures]), and the engine
+// offers it again until a worker takes it that knows.
 func Call(ctx workflow.Context, progress Progress) error {
+	if !progress.Call.Decidable() {
+		panic(fmt.Sprintf("the call is of revision %d, and this build decides by %d to %d", progress.Call.Revision, call.OldestRevision, call.Revision))
+	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	w := &callWorkflow{
 		Progress: progress,
@@ -56,8 +63,9 @@ func (w *callWorkflow) run(ctx workflow.Context) error {
 		w.write(ctx)
 
 		if w.Call.Over() && w.journal.written() {
-			// Whoever still waits for an outcome has one by now, and only needs the turn to say so.
-			if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+			// Whoever still waits for an outcome has one by now, and only needs the turn to say so; whoever came while the end was written
+			// needs another step.
+			if err := workflow.Await(ctx, func() bool { return len(w.requests) > 0 || workflow.AllHandlersFinished(ctx) }); err != nil {
 				return err
 			}
 			if !w.waiting(ctx) {
@@ -91,6 +99,7 @@ func (w *callWorkflow) selector(ctx workflow.Context) workflow.Selector {
 		var batch Batch
 		c.Receive(ctx, &batch)
 		w.deliveries = append(w.deliveries, batch.Deliveries...)
+		w.Entries = max(w.Entries, batch.Entries)
 	})
 	s.AddReceive(w.looks, func(c workflow.ReceiveChannel, _ bool) {
 		c.Receive(ctx, nil)

@@ -14,6 +14,7 @@ import (
 
 	"holdfast/activities"
 	"holdfast/call"
+	"holdfast/store"
 	"holdfast/workflows"
 )
 
@@ -345,6 +346,47 @@ func TestOutcomesSurviveContinueAsNew(t *testing.T) {
 	require.Equal(t, workflows.Result{Action: "hold", Status: call.ActionVerified}, hold.result)
 	require.NotContains(t, next.model.kinds(activities.SourceAPI), "HoldRequested")
 	require.Equal(t, progress.Entries+1, next.model.entries()[0].Number, "the timeline goes on where it was")
+}
+
+func TestARequestThatComesWhileTheEndIsWrittenHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	progress := b.start()
+	progress.Call.Actions = []call.Action{{Request: action("hold"), Kind: "HoldRequested", Leg: customer, Status: call.ActionVerified}} // of an earlier run
+	b.rings()
+	b.then(time.Second, func() {
+		b.twilio(call.CallStatusChanged{Call: customer, Status: "completed"}, call.ReservationCanceled{Assignment: assignment()},
+			call.TaskCanceled{Task: task, Reason: "hangup"})
+	})
+	var again *answer
+	b.model.writing = func(step store.Step) {
+		if step.Call.State == string(call.StatusEnded) {
+			again = b.asks(call.HoldRequested{Request: action("hold"), Leg: customer})
+		}
+	}
+	b.env.ExecuteWorkflow(workflows.Call, progress)
+	require.True(t, b.env.IsWorkflowCompleted())
+	require.NoError(t, b.env.GetWorkflowError())
+	require.Equal(t, workflows.Result{Action: "hold", Status: call.ActionVerified}, again.result)
+}
+
+func TestACallThatBeginsAgainGoesOnInItsTimeline(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.then(0, func() {
+		batch := b.batch(
+			call.CallReceived{Call: customer, From: "+15550000001", To: "+15550000002", Direction: "inbound"},
+			call.TaskCreated{Task: task, Call: customer},
+			call.CallStatusChanged{Call: customer, Status: "completed"},
+			call.TaskCanceled{Task: task, Reason: "hangup"},
+		)
+		batch.Entries = 40
+		b.env.SignalWorkflow(workflows.SignalEvents, batch)
+	})
+	b.env.ExecuteWorkflow(workflows.Call, b.start())
+	require.NoError(t, b.env.GetWorkflowError())
+	require.EqualValues(t, 41, b.model.entries()[0].Number)
+	require.EqualValues(t, 4, b.model.last().Acked)
 }
 
 func TestBeingCanceledDoesNotEndACall(t *testing.T) {

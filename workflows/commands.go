@@ -23,14 +23,19 @@ const (
 	patienceOfEnding = 10 * time.Minute
 )
 
-// attemptTimeout bounds one attempt of an activity: at most two requests one after the other, of ten seconds each.
-const attemptTimeout = 25 * time.Second
+// attemptTimeout bounds one attempt of an activity: at most two requests one after the other, each with four seconds to wait for its turn and
+// ten for its answer.
+const attemptTimeout = 30 * time.Second
 
-// within gives activities that long, retries and waiting for a worker included.
+// within gives activities that long, retries and waiting for a worker included. Here is the only place where a request to Twilio is sent again by
+// itself, so that tries do not multiply: an attempt sends its request at most once, and the account's budget only says when. Where it knows
+// better than the back-off (a 429, a product that is away), the error carries the delay. The core above counts whole activities, three for each
+// thing that is wanted.
 func within(ctx workflow.Context, patience time.Duration) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		ScheduleToCloseTimeout: patience,
 		StartToCloseTimeout:    attemptTimeout,
+		HeartbeatTimeout:       activities.HeartbeatTimeout,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval:    250 * time.Millisecond,
 			BackoffCoefficient: 2,

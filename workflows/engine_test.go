@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,6 +237,63 @@ func requireReplays(t *testing.T, engine client.Client, id string) {
 	replayer.RegisterWorkflow(workflows.Call)
 	require.NoError(t, replayer.ReplayWorkflowHistory(quiet(), &past))
 	t.Logf("%d events of history", len(past.Events))
+}
+
+// slow is an echo that answers the first hold never: it takes effect, and nobody hears so.
+type slow struct {
+	*echo
+	requests atomic.Int32
+	holds    atomic.Int32
+}
+
+func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.requests.Add(1)
+	if r.Method == http.MethodGet {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"hold":true}`)), Header: http.Header{}, Request: r}, nil
+	}
+	s.holds.Add(1)
+	response, err := s.echo.RoundTrip(r)
+	if err == nil {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	return response, err
+}
+
+func TestAHoldThatTimedOutIsVerifiedByItsEventAndNotSentTwice(t *testing.T) {
+	t.Parallel()
+	engine := startEngine(t)
+	calls := workflows.NewClient(engine)
+	twilio := &slow{echo: &echo{t: t, client: calls}}
+	adapter, err := activities.NewTwilio(activities.Config{
+		AccountSID: "AC00000000000000000000000000000001", AuthToken: "secret", WorkspaceSID: "WS00000000000000000000000000000001",
+		Transport: twilio, Timeout: 500 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	model := &readModel{}
+	w := workflows.NewWorker(engine, &activities.Activities{Twilio: adapter, Store: model}, workflows.WorkerOptions{StopWithin: 100 * time.Millisecond})
+	require.NoError(t, w.Start())
+	defer w.Stop()
+
+	ctx, id := t.Context(), call.ID(customer)
+	require.NoError(t, calls.StartOrSignal(ctx, id, call.DefaultSettings(), twilio.batch(
+		call.CallReceived{Call: customer, From: "+15550000001", To: "+15550000002", Direction: "inbound"}, call.TaskCreated{Task: task, Call: customer},
+		call.ReservationCreated{Assignment: assignment()}, call.AssignmentRequested{Assignment: assignment()},
+		call.ParticipantJoined{Participant: twilio.participant(agentLeg, false)}, call.ParticipantJoined{Participant: twilio.participant(customer, false)},
+		call.ConferenceStarted{Conference: conference, Name: string(task), Sequence: 3}, call.ReservationAccepted{Assignment: assignment(), AgentCall: agentLeg})))
+	twilio.sequence = 3
+	require.Eventually(t, func() bool { return model.last().Call.State == string(call.StatusTalking) }, 30*time.Second, time.Millisecond)
+	result, err := calls.Request(ctx, id, "hold", call.HoldRequested{Request: action("hold"), Leg: customer}, 30*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, call.ActionVerified, result.Status)
+
+	require.Eventually(t, func() bool {
+		state, err := calls.State(ctx, id)
+		return err == nil && len(state.Flights) == 0
+	}, 30*time.Second, 10*time.Millisecond, "the command comes to rest")
+	require.EqualValues(t, 1, twilio.holds.Load(), "it is looked up, and not sent again")
+	require.EqualValues(t, 2, twilio.requests.Load())
+	require.Equal(t, []string{"CommandSucceeded"}, model.kinds(activities.SourceResult))
 }
 
 func TestAnEngineThatIsAwayIsToldQuickly(t *testing.T) {

@@ -30,6 +30,9 @@ type Delivery struct {
 // Batch is what waited for a call, in the order of its positions.
 type Batch struct {
 	Deliveries []Delivery `json:"deliveries"`
+	// Entries is how many timeline entries the read model has of a call that begins again, for the engine lost it: its new ones count on
+	// from there. 0 of every other call.
+	Entries int64 `json:"entries,omitempty"`
 }
 
 // Ask is what a person asks of a call.

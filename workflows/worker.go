@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"holdfast/activities"
@@ -60,6 +61,8 @@ func NewWorker(engine client.Client, a *activities.Activities, options WorkerOpt
 		MaxConcurrentEagerActivityExecutionSize: options.Requests,
 		WorkerStopTimeout:                       options.StopWithin,
 		DeadlockDetectionTimeout:                stuckAfter,
+		Interceptors:                            []interceptor.WorkerInterceptor{&activities.Heartbeats{}},
+		WorkflowPanicPolicy:                     worker.BlockWorkflow, // a call that cannot be decided here waits for a worker that can
 	})
 	Register(w, a)
 	return w

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
@@ -30,6 +31,7 @@ type app struct {
 	cfg       config
 	log       *slog.Logger
 	store     *store.Store
+	codec     *engine.Codec
 	engine    *engine.Engine
 	calls     *workflows.Client
 	messages  *messageCounter
@@ -76,7 +78,7 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 		return nil, err
 	}
 	a.telemetry.SetGlobal()
-	if a.store, err = openStore(ctx, cfg.DataDir); err != nil {
+	if a.store, err = openStore(ctx, cfg.DatabaseURL, cfg.DataDir); err != nil {
 		return nil, err
 	}
 	twilio, err := a.reachTwilio(ctx)
@@ -96,9 +98,12 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 // stopWithin bounds the way down: longer than a request to Twilio may take.
 const stopWithin = 20 * time.Second
 
-// openStore opens the database of a data directory, and brings it to this version's schema.
-func openStore(ctx context.Context, dir string) (*store.Store, error) {
-	s, err := store.Open(ctx, filepath.Join(dir, "holdfast.db"))
+// openStore opens the database that a URL names, or else that of a data directory, and brings it to this version's schema.
+func openStore(ctx context.Context, databaseURL, dir string) (*store.Store, error) {
+	if databaseURL == "" {
+		databaseURL = filepath.Join(dir, "holdfast.db")
+	}
+	s, err := store.Open(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +132,14 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if cfg.HoldMusicURL, err = optionalURL(a.cfg.HoldMusic); err != nil {
 		return nil, err
 	}
+	if cfg.Budget, err = activities.NewBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate); err != nil {
+		return nil, err
+	}
 	twilio, err := activities.NewTwilio(cfg)
 	if err != nil {
 		return nil, err
 	}
-	workspace, err := twilio.Workspace(ctx)
+	workspace, err := a.askWorkspace(ctx, twilio)
 	if err != nil {
 		return nil, fmt.Errorf("twilio: %w", err)
 	}
@@ -144,6 +152,32 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	return twilio, nil
 }
 
+// Twilio's bad moment must not keep a Holdfast from coming back, for calls wait for it.
+const (
+	askTwilioWithin = 30 * time.Second
+	askTwilioAgain  = 500 * time.Millisecond
+)
+
+// askWorkspace reads the workspace, again if Twilio is unavailable at the moment.
+func (a *app) askWorkspace(ctx context.Context, twilio *activities.Twilio) (activities.Workspace, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTwilioWithin)
+	defer cancel()
+	again := time.NewTicker(askTwilioAgain)
+	defer again.Stop()
+	for {
+		workspace, err := twilio.Workspace(ctx)
+		if !errors.Is(err, activities.ErrUnavailable) {
+			return workspace, err
+		}
+		a.log.Warn("twilio cannot be asked for the workspace; it is asked again", "error", err)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return workspace, err
+		}
+	}
+}
+
 func optionalURL(s string) (*url.URL, error) {
 	if s == "" {
 		return nil, nil //nolint:nilnil // no URL is none
@@ -153,11 +187,19 @@ func optionalURL(s string) (*url.URL, error) {
 
 // startEngine connects to the engine, and has it run calls.
 func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err error) {
+	if a.codec, err = a.cfg.codec(); err != nil {
+		return err
+	}
 	a.messages = &messageCounter{}
+	alarm, err := a.alarm() //nolint:contextcheck // it outlives the start
+	if err != nil {
+		return err
+	}
 	a.engine, err = engine.Start(ctx, engine.Config{
 		Address: a.cfg.TemporalAddress, Namespace: a.cfg.TemporalNamespace, APIKey: a.cfg.TemporalAPIKey, TLS: tlsFor(a.cfg),
 		DataDir: filepath.Join(a.cfg.DataDir, "engine"), UIPort: a.cfg.TemporalUIPort,
-		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}},
+		Retention: a.cfg.engineRetention(), Codec: a.codec,
+		Options: client.Options{Interceptors: []interceptor.ClientInterceptor{a.messages}, MetricsHandler: alarm},
 		Logger:  a.log.With("part", "engine"),
 	})
 	if err != nil {
@@ -206,6 +248,7 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	}
 	a.server, err = handlers.NewServer(handlers.Config{
 		Store: a.store, Engine: a.calls, Keys: keys, Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
+		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
 		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
 			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err

@@ -17,7 +17,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"holdfast/call"
+	"holdfast/cmd/holdfast/engine"
 	"holdfast/handlers"
+	"holdfast/store"
 )
 
 // config is how Holdfast runs. Each field is a flag, an environment variable and, with underscores, a key of the YAML file; the flag wins over
@@ -25,7 +27,9 @@ import (
 type config struct {
 	Listen    string `default:":8080" env:"HOLDFAST_LISTEN" help:"Address that the server listens on."`
 	PublicURL string `env:"HOLDFAST_PUBLIC_URL" placeholder:"URL" help:"URL under which Twilio reaches this server; signatures are checked against it."`
-	DataDir   string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder for the database, the engine's file and the spool."`
+	DataDir   string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder for the SQLite database, the engine's file and the spool. Each process needs one of its own."`
+
+	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database (postgres://…), which any number of processes share. Default: SQLite in the data directory. Prefer the environment: flags are seen by other users."`
 
 	AccountSID   string `env:"TWILIO_ACCOUNT_SID" placeholder:"AC…" help:"Twilio account."`
 	AuthToken    string `env:"TWILIO_AUTH_TOKEN" placeholder:"TOKEN" help:"The account's primary auth token. Prefer the environment: flags are seen by other users."`
@@ -34,6 +38,9 @@ type config struct {
 	Edge         string `env:"TWILIO_EDGE" help:"Twilio edge, such as dublin. Needs a region."`
 	Region       string `env:"TWILIO_REGION" help:"Twilio region, such as ie1, with credentials of its own."`
 
+	TwilioConcurrency int     `default:"50" env:"HOLDFAST_TWILIO_CONCURRENCY" help:"Requests to Twilio that this process has under way at most."`
+	TwilioRate        float64 `default:"100" env:"HOLDFAST_TWILIO_RATE" help:"Requests to Twilio that this process starts in a second at most."`
+
 	RoutingWorkflow string        `env:"HOLDFAST_ROUTING_WORKFLOW" placeholder:"WW…" help:"Routing workflow for calls to numbers that the file does not list."`
 	AgentFrom       string        `env:"HOLDFAST_AGENT_FROM" placeholder:"NUMBER" help:"Caller ID that agents see. Default: the number that was dialled."`
 	Ring            time.Duration `default:"20s" env:"HOLDFAST_RING" help:"How long an agent's phone rings; whole seconds."`
@@ -41,7 +48,7 @@ type config struct {
 	NotAnswering    string        `env:"HOLDFAST_NOT_ANSWERING" placeholder:"WA…" help:"Availability for agents who do not answer. Default: the workspace's time-out activity."`
 	HoldMusic       string        `env:"HOLDFAST_HOLD_MUSIC" placeholder:"URL" help:"Music for a customer on hold. Default: Twilio's."`
 	QueueMusic      string        `env:"HOLDFAST_QUEUE_MUSIC" placeholder:"URL" help:"Music for a customer who waits. Default: Twilio's."`
-	Retention       time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept."`
+	Retention       time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept, in the database and in the dev server (there from an hour to a week). 0: for ever, and a week."`
 
 	TemporalAddress   string `env:"TEMPORAL_ADDRESS" placeholder:"HOST:PORT" help:"Temporal cluster. Without it, Temporal's dev server is started as a child process (not for production)."`
 	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" help:"Namespace in the engine. Default: holdfast in the dev server, default in a cluster."`
@@ -60,9 +67,10 @@ type config struct {
 
 // fileOnly are the lists of the YAML file.
 type fileOnly struct {
-	Numbers []numberConfig  `yaml:"numbers"`
-	Routing []routingConfig `yaml:"routing"`
-	APIKeys []handlers.Key  `yaml:"api_keys"`
+	Numbers     []numberConfig      `yaml:"numbers"`
+	Routing     []routingConfig     `yaml:"routing"`
+	APIKeys     []handlers.Key      `yaml:"api_keys"`
+	PayloadKeys []engine.PayloadKey `yaml:"payload_keys"`
 }
 
 // routingConfig says who accepts the reservations of one routing workflow, ours or one that others enqueue to.
@@ -70,6 +78,9 @@ type routingConfig struct {
 	Workflow string               `yaml:"workflow"`
 	Mode     handlers.RoutingMode `yaml:"mode"`
 }
+
+// listKeys are the names of those lists.
+var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys"}
 
 // numberConfig says where the calls to one number go.
 type numberConfig struct {
@@ -134,9 +145,9 @@ func readScalars(path string) (map[string]any, error) {
 			return nil, fmt.Errorf("configuration %s: unknown key %q%s", path, key, suggest(key, known))
 		}
 	}
-	delete(values, "numbers")
-	delete(values, "routing")
-	delete(values, "api_keys")
+	for _, key := range listKeys {
+		delete(values, key)
+	}
 	for key, v := range values {
 		switch v.(type) {
 		case map[string]any, []any, nil:
@@ -161,7 +172,7 @@ func readLists(path string) (fileOnly, error) {
 		return lists, fmt.Errorf("configuration %s: %s", path, oneLine(err))
 	}
 	only := map[string]*yaml.Node{}
-	for _, key := range []string{"numbers", "routing", "api_keys"} {
+	for _, key := range listKeys {
 		if node, ok := all[key]; ok {
 			only[key] = &node
 		}
@@ -197,7 +208,10 @@ func oneLine(err error) string {
 
 // knownKeys are the keys that the YAML file may have.
 func knownKeys() map[string]bool {
-	keys := map[string]bool{"numbers": true, "routing": true, "api_keys": true}
+	keys := map[string]bool{}
+	for _, key := range listKeys {
+		keys[key] = true
+	}
 	parser, err := kong.New(&struct{ config }{})
 	if err != nil {
 		return keys
@@ -283,8 +297,17 @@ func (c *config) problems() error {
 			wrong = append(wrong, fmt.Errorf("--%s: %q is not a URL", flag, value))
 		}
 	}
+	if err := c.payloadKeyProblems(); err != nil {
+		wrong = append(wrong, err)
+	}
+	if c.DatabaseURL != "" && !store.IsPostgres(c.DatabaseURL) { // it may hold a password, and is not repeated
+		wrong = append(wrong, fmt.Errorf("--database-url%s: is not a postgres:// URL", orEnv("database-url")))
+	}
 	if c.Ring < time.Second || c.Ring > 600*time.Second || c.Ring%time.Second != 0 {
 		wrong = append(wrong, fmt.Errorf("--ring: %s is not whole seconds from 1s to 10m", c.Ring))
+	}
+	if c.TwilioConcurrency < 0 || c.TwilioRate < 0 {
+		wrong = append(wrong, errors.New("--twilio-concurrency and --twilio-rate cannot be negative"))
 	}
 	return errors.Join(wrong...)
 }

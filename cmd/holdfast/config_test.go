@@ -135,6 +135,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 			c.Routing = []routingConfig{r, r}
 		}, "routing, entry 2: WW" + hex32 + " is there twice"},
 		"music":        {func(c *config) { c.HoldMusic = "music.mp3" }, "--hold-music"},
+		"database":     {func(c *config) { c.DatabaseURL = "mysql://me:secret@db/x" }, "--database-url (or DATABASE_URL): is not a postgres:// URL"},
 		"half seconds": {func(c *config) { c.Ring = 2500 * time.Millisecond }, "--ring"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -142,6 +143,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 			c := good
 			test.change(&c)
 			require.ErrorContains(t, c.problems(), test.want)
+			require.NotContains(t, c.problems().Error(), "secret")
 		})
 	}
 }

@@ -39,6 +39,12 @@ const fast = 50 * time.Millisecond
 
 func newStage(t *testing.T, webhooks http.RoundTripper) *stage {
 	t.Helper()
+	return newStageBehind(t, webhooks, nil)
+}
+
+// newStageBehind is newStage with something before Twilio's REST API.
+func newStageBehind(t *testing.T, webhooks http.RoundTripper, rest func(http.Handler) http.Handler) *stage {
+	t.Helper()
 	requireEngine(t)
 	script, err := people.Load("floor")
 	require.NoError(t, err)
@@ -48,7 +54,7 @@ func newStage(t *testing.T, webhooks http.RoundTripper) *stage {
 	}
 	s, err := startStage(t.Context(), stageConfig{
 		script: script, seed: 7, second: fast, dataDir: t.TempDir(), listen: "127.0.0.1:0", uiPort: -1,
-		log: newLogger(log, "warn", "text"), webhooks: webhooks,
+		log: newLogger(log, "warn", "text"), webhooks: webhooks, twilio: rest,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.stop(context.WithoutCancel(t.Context()))) })

@@ -1,4 +1,3 @@
-// Command holdfast is call control for contact centres on Twilio: the server, a demo of it with a simulated Twilio, and tools to look at calls.
 package main
 
 import (
@@ -14,14 +13,15 @@ import (
 
 // commands is the command line; kong reads it.
 type commands struct {
-	Serve    serveCmd    `cmd:"" help:"Run Holdfast against your Twilio account."`
-	Demo     demoCmd     `cmd:"" help:"Watch a contact centre take calls: Holdfast, a simulated Twilio and virtual people, until you stop it."`
-	Simulate simulateCmd `cmd:"" help:"Run calls to their end without a screen, and report. Exits with 1 if a call was lost or an invariant broke."`
-	Call     callCmd     `cmd:"" help:"Look at calls of a running Holdfast."`
-	Sim      simCmd      `cmd:"" help:"Run the simulated Twilio alone, for a Holdfast that you start yourself."`
-	Key      keyCmd      `cmd:"" help:"Make an API key for an agent, a supervisor or an administrator."`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version's schema. serve does so by itself."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve    serveCmd      `cmd:"" help:"Run Holdfast against your Twilio account."`
+	Demo     demoCmd       `cmd:"" help:"Watch a contact centre take calls: Holdfast, a simulated Twilio and virtual people, until you stop it."`
+	Simulate simulateCmd   `cmd:"" help:"Run calls to their end without a screen, and report. Exits with 1 if a call was lost or an invariant broke."`
+	Call     callCmd       `cmd:"" help:"Look at calls of a running Holdfast."`
+	Sim      simCmd        `cmd:"" help:"Run the simulated Twilio alone, for a Holdfast that you start yourself."`
+	Key      keyCmd        `cmd:"" help:"Make an API key for an agent, a supervisor or an administrator."`
+	Payload  payloadKeyCmd `cmd:"" name:"payload-key" help:"Make a key that calls are encrypted with in the engine."`
+	Migrate  migrateCmd    `cmd:"" help:"Bring the database to this version's schema. serve does so by itself."`
+	Version  versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // errFailed ends the process with 1 after everything has been said.

@@ -8,15 +8,18 @@ import (
 )
 
 type migrateCmd struct {
-	DataDir string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder of the database."`
+	DataDir     string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder of the SQLite database."`
+	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database, instead."`
 }
 
 // Run migrates and says where the schema is now.
 func (c migrateCmd) Run(ctx context.Context) error {
-	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+	if c.DatabaseURL == "" {
+		if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
+			return fmt.Errorf("data directory: %w", err)
+		}
 	}
-	s, err := openStore(ctx, c.DataDir)
+	s, err := openStore(ctx, c.DatabaseURL, c.DataDir)
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // serveCmd runs the real thing.
 type serveCmd struct {
-	Config   string `type:"existingfile" env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"YAML file with the same settings, underscores for dashes, and with numbers and api_keys."`
+	Config   string `type:"existingfile" env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"YAML file with the same settings, underscores for dashes, and with numbers, api_keys and payload_keys."`
 	Settings config `embed:""`
+
+	// Second is for runs against a simulated Twilio whose seconds are shorter: what people do takes that much less.
+	Second time.Duration `hidden:"" default:"1s"`
 }
 
 // Help is what 'serve --help' adds.
@@ -29,7 +33,9 @@ Example of a file:
     numbers:
       - {number: "+15551230000", routing_workflow: WW…, attributes: {line: support}, max_wait: 30m}
     api_keys:              # made by 'holdfast key'
-      - {name: ann, role: agent, agent: WK…, sha256: …}`
+      - {name: ann, role: agent, agent: WK…, sha256: …}
+    payload_keys:          # made by 'holdfast payload-key', the newest first; needed with TEMPORAL_ADDRESS
+      - {id: "2026-11-21", key: …}`
 }
 
 // Run serves until it is told to stop.
@@ -40,6 +46,13 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	cfg := c.Settings
 	cfg.fileOnly = lists
+	if err := cfg.withPayloadKeys(); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if c.Second != time.Second {
+		settings := scaled(c.Second)
+		cfg.Settings = &settings
+	}
 	if err := cfg.problems(); err != nil {
 		return fmt.Errorf("configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}

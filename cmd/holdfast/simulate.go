@@ -23,6 +23,7 @@ type simulateCmd struct {
 	List     bool          `help:"List the scenarios, and do nothing else."`
 	JSON     bool          `name:"json" help:"Print the report as JSON."`
 	Second   time.Duration `default:"50ms" help:"How long a second of the people and of Twilio's timers takes (${default})."`
+	Faults   []string      `placeholder:"LIST" help:"What goes wrong, by the seed: doubled, reordered, delayed, dropped (webhooks), 429, 500, timeout (requests to Twilio), kill, kill-engine (processes), or all."`
 	Script   string        `type:"existingfile" placeholder:"FILE" help:"YAML script of a centre and its people. Default: a floor of agents."`
 	DataDir  string        `placeholder:"DIR" help:"Keep the database, the engine's file and the log here. Default: nowhere."`
 }
@@ -31,14 +32,20 @@ type simulateCmd struct {
 type simulation struct {
 	people.Report
 	Holdfast holdfastFigures `json:"holdfast"`
+	// Faults are how many of each were dealt; Missing is what Holdfast had acknowledged and has not in its books.
+	Faults  map[string]int `json:"faults,omitempty"`
+	Missing []string       `json:"missing,omitempty"`
 }
+
+// OK says that no call was lost, nothing happened that must not, and nothing that was acknowledged is missing.
+func (r *simulation) OK() bool { return r.Report.OK() && len(r.Missing) == 0 }
 
 // holdfastFigures are Holdfast's own account of a run.
 type holdfastFigures struct {
 	WebhooksReceived      int     `json:"webhooks_received"`
 	DuplicatesDropped     int     `json:"duplicates_dropped"`
-	EngineMessages        int     `json:"engine_messages"` // signals and updates
-	EngineMessagesPerCall float64 `json:"engine_messages_per_call"`
+	EngineMessages        int     `json:"engine_messages,omitempty"` // signals and updates; not known of a process that was killed
+	EngineMessagesPerCall float64 `json:"engine_messages_per_call,omitempty"`
 }
 
 // Run places the calls and reports.
@@ -86,6 +93,10 @@ func (c *simulateCmd) simulate(ctx context.Context) (_ *simulation, err error) {
 	if c.Agents > 0 {
 		script = script.Staff(c.Agents)
 	}
+	wrong, err := readFaults(c.Faults)
+	if err != nil {
+		return nil, err
+	}
 	dir := c.DataDir
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "holdfast-simulate-"); err != nil {
@@ -100,22 +111,62 @@ func (c *simulateCmd) simulate(ctx context.Context) (_ *simulation, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, logFile.Close()) }()
+	books := newLedger()
+	defer books.close()
 	s, err := startStage(ctx, stageConfig{
 		script: script, seed: c.Seed, second: c.Second, dataDir: dir, listen: "127.0.0.1:0", uiPort: -1,
-		log: newLogger(logFile, "info", "text"),
+		log: newLogger(logFile, "info", "text"), webhooks: books, faults: wrong.Faults, apart: wrong.kill || wrong.killEngine,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop(ctx)) }()
-	report, err := s.run(ctx, people.RunConfig{
+	return s.simulate(ctx, books, wrong, people.RunConfig{
 		Calls: c.Calls, Rate: c.Rate, Seed: c.Seed, Scenario: c.Scenario, Second: c.Second, Agents: c.Agents,
 	})
-	if err != nil {
+}
+
+// settleWithin is how long Holdfast has, after the last call, to put everything into its books.
+const settleWithin = 30 * time.Second
+
+// simulate lets people live on the stage, deals the faults of processes meanwhile, and compares the books in the end.
+func (s *stage) simulate(ctx context.Context, books *ledger, wrong faults, cfg people.RunConfig) (*simulation, error) {
+	cfg.Patience = wrong.patience()
+	stopHavoc := func() error { return nil }
+	var h *havoc
+	if s.child != nil {
+		h = newHavoc(wrong, s.child, cfg.Seed, cfg.Calls)
+		havocCtx, cancel := context.WithCancel(ctx)
+		over := make(chan error, 1)
+		go func() { over <- h.run(havocCtx) }()
+		stopHavoc = func() error {
+			cancel()
+			return <-over
+		}
+	}
+	report, err := s.run(ctx, cfg)
+	if err := errors.Join(err, stopHavoc()); err != nil {
 		return nil, err
 	}
 	result := &simulation{Report: report}
-	result.Holdfast, err = s.app.figures(report.Started)
+	if wrong.any() {
+		result.Faults = s.sim.Stats().Faults
+	}
+	if h != nil {
+		h.dealt(result.Faults)
+		if err := waitReady(ctx, s.public); err != nil {
+			return nil, err
+		}
+	}
+	if result.Missing, err = books.settle(ctx, s.dataDir, settleWithin); err != nil {
+		return nil, err
+	}
+	if s.app != nil {
+		result.Holdfast, err = s.app.figures(report.Started)
+	} else {
+		webhooks, acknowledgements := books.counts()
+		result.Holdfast = holdfastFigures{WebhooksReceived: acknowledgements, DuplicatesDropped: acknowledgements - webhooks}
+	}
 	return result, err
 }
 
@@ -139,12 +190,27 @@ func (a *app) figures(calls int) (holdfastFigures, error) {
 func (r *simulation) text() string {
 	var b strings.Builder
 	b.WriteString(r.Report.Text())
-	fmt.Fprintf(&b, "\nHoldfast  %d webhooks received, %d duplicates dropped; %.1f engine messages a call\n",
-		r.Holdfast.WebhooksReceived, r.Holdfast.DuplicatesDropped, r.Holdfast.EngineMessagesPerCall)
+	fmt.Fprintf(&b, "\nHoldfast  %d webhooks received, %d duplicates dropped", r.Holdfast.WebhooksReceived, r.Holdfast.DuplicatesDropped)
+	if r.Holdfast.EngineMessages > 0 {
+		fmt.Fprintf(&b, "; %.1f engine messages a call", r.Holdfast.EngineMessagesPerCall)
+	}
+	b.WriteByte('\n')
+	if r.Faults != nil {
+		b.WriteString("faults  ")
+		for _, name := range faultNames {
+			if n, ok := r.Faults[name]; ok {
+				fmt.Fprintf(&b, "  %s %d", name, n)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	for _, m := range r.Missing {
+		fmt.Fprintf(&b, "missing   %s\n", m)
+	}
 	if r.OK() {
-		b.WriteString("\nNo call was lost, and no invariant broke.\n")
+		b.WriteString("\nNo call was lost, no invariant broke, and everything acknowledged is in the books.\n")
 	} else {
-		fmt.Fprintf(&b, "\nFAILED: %d calls lost, %d violations.\n", r.Lost, r.ViolationCount)
+		fmt.Fprintf(&b, "\nFAILED: %d calls lost, %d violations, %d missing in the books.\n", r.Lost, r.ViolationCount, len(r.Missing))
 	}
 	return b.String()
 }

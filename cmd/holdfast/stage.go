@@ -17,13 +17,16 @@ import (
 
 // stage is a whole contact centre on one machine: a simulated Twilio with a centre in it, and Holdfast serving it.
 type stage struct {
-	script *people.Script
-	sim    *simulator.Simulator
-	twilio *http.Server
-	others *http.Server // somebody else's voice URL
-	centre *people.Centre
-	app    *app
-	keys   stageKeys
+	script  *people.Script
+	sim     *simulator.Simulator
+	twilio  *http.Server
+	others  *http.Server // somebody else's voice URL
+	centre  *people.Centre
+	app     *app   // Holdfast in this process, or
+	child   *child // in one of its own
+	public  string // Holdfast's URL
+	dataDir string
+	keys    stageKeys
 }
 
 // stageKeys are the API keys of the people on a stage.
@@ -44,35 +47,74 @@ type stageConfig struct {
 	log     *slog.Logger
 	// webhooks carries the simulated Twilio's webhooks; nil is the network as it is.
 	webhooks http.RoundTripper
+	// twilio goes around the simulated Twilio's REST API, from the centre's first request on; nil is the API as it is.
+	twilio func(http.Handler) http.Handler
+	// faults go wrong between the simulated Twilio and Holdfast.
+	faults simulator.Faults
+	// apart gives Holdfast a process of its own, which can be killed.
+	apart bool
 }
 
 // startStage builds the centre in the simulator, and starts Holdfast against it.
 func startStage(ctx context.Context, cfg stageConfig) (_ *stage, err error) {
-	s := &stage{script: cfg.script}
+	s := &stage{script: cfg.script, dataDir: cfg.dataDir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop(ctx))
 		}
 	}()
+	if cfg.apart {
+		return s, s.startApart(ctx, cfg)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.listen)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", cfg.listen, err)
 	}
-	public := "http://" + listener.Addr().String()
-	s.sim = simulator.New(simulator.Config{Seed: cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Logger: cfg.log.With("part", "simulator")})
-	twilioURL, err := s.serveTwilio(ctx, "127.0.0.1:0")
-	if err == nil {
-		err = s.provision(ctx, public)
-	}
+	twilioURL, err := s.build(ctx, cfg, listener.Addr().String())
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s.makeKeys()
-	s.app, err = startApp(ctx, s.config(cfg, public, twilioURL), cfg.log, listener)
+	s.app, err = startApp(ctx, s.config(cfg, twilioURL), cfg.log, listener)
+	return s, err
+}
+
+// startApart is startStage with Holdfast in a process of its own.
+func (s *stage) startApart(ctx context.Context, cfg stageConfig) error {
+	address, err := freePort(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s, nil
+	twilioURL, err := s.build(ctx, cfg, address)
+	if err != nil {
+		return err
+	}
+	own := s.config(cfg, twilioURL)
+	own.Listen = address
+	if s.child, err = startChild(own, cfg.second); err != nil {
+		return err
+	}
+	ready, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := waitReady(ready, s.public); err != nil {
+		return fmt.Errorf("holdfast serve does not become ready (see %s): %w", s.child.output.Name(), err)
+	}
+	return nil
+}
+
+// build makes the simulated Twilio and the centre in it, for a Holdfast at an address, and answers Twilio's URL.
+func (s *stage) build(ctx context.Context, cfg stageConfig, address string) (twilioURL string, err error) {
+	s.public = "http://" + address
+	s.sim = simulator.New(simulator.Config{
+		Seed: cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Wrap: cfg.twilio, Faults: cfg.faults, Logger: cfg.log.With("part", "simulator"),
+	})
+	if twilioURL, err = s.serveTwilio(ctx, "127.0.0.1:0"); err != nil {
+		return "", err
+	}
+	if err = s.provision(ctx, s.public); err != nil {
+		return "", err
+	}
+	s.makeKeys()
+	return twilioURL, nil
 }
 
 // serveTwilio serves the simulated Twilio, and answers its URL.
@@ -106,7 +148,7 @@ func urlsOf(public string) people.URLs {
 		return func(people.NumberScript) string { return public + path }
 	}
 	return people.URLs{
-		Voice: at("/twilio/voice"), NumberStatus: at("/twilio/call-status"),
+		Voice: at("/twilio/voice#rc=5&rp=all"), NumberStatus: at("/twilio/call-status#rc=5&rp=all"),
 		Assignment: public + "/twilio/assignment#rc=5&rp=all", Events: public + "/twilio/events#rc=5&rp=all",
 		EventsFilter: handlers.WantedEvents(),
 	}
@@ -129,10 +171,10 @@ func (s *stage) makeKeys() {
 }
 
 // config is Holdfast's configuration for the stage.
-func (s *stage) config(cfg stageConfig, public, twilioURL string) config {
+func (s *stage) config(cfg stageConfig, twilioURL string) config {
 	settings := scaled(cfg.second)
 	c := config{
-		PublicURL: public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
+		PublicURL: s.public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
 		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings,
 	}
 	for _, w := range s.script.Centre.RoutingWorkflows {
@@ -158,12 +200,13 @@ func scaled(second time.Duration) call.Settings {
 	s.VanishGrace = scale(s.VanishGrace, time.Second)
 	s.SettleWithin = scale(s.SettleWithin, 2*time.Second)
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)
+	s.LookAfter = scale(s.LookAfter, 15*time.Second)
 	return s
 }
 
 // run lets the people of the script live on the stage.
 func (s *stage) run(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
-	cfg.BaseURL = s.app.cfg.PublicURL
+	cfg.BaseURL = s.public
 	cfg.Keys = func(agent string) string { return s.keys.agents[agent] }
 	cfg.SupervisorKey = s.keys.supervisor
 	return people.Run(ctx, s.sim, s.centre, s.script, cfg)
@@ -176,6 +219,9 @@ func (s *stage) stop(ctx context.Context) error {
 	var errs []error
 	if s.app != nil {
 		errs = append(errs, s.app.stop(ctx))
+	}
+	if s.child != nil {
+		errs = append(errs, s.child.stop(ctx))
 	}
 	if s.sim != nil {
 		s.sim.Close()

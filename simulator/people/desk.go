@@ -75,9 +75,9 @@ func (d *desk) learn(ctx context.Context) bool {
 		}
 		return i >= 0
 	}
-	if !d.a.find(ctx, learnLimit, d.w.done, shown, ask) {
+	if !d.a.find(ctx, d.a.r.limits.learn, d.w.done, shown, ask) {
 		if v, _ := d.w.now(); !v.ended && ctx.Err() == nil {
-			d.a.r.violation(d.c.id(), "%s talks, and the desktop has shown no call for %s", d.a.entry.Name, learnLimit)
+			d.a.r.violation(d.c.id(), "%s talks, and the desktop has shown no call for %s", d.a.entry.Name, d.a.r.limits.learn)
 			d.c.end(agentHangs)
 			d.w.line.HangUp()
 		}
@@ -95,12 +95,28 @@ func (d *desk) episode(ctx context.Context, e *episode, action string, begin, en
 	if e == nil || !d.a.r.pause(ctx, d.w, e.after) {
 		return
 	}
+	defer d.checkOneEffect(action)
 	d.a.r.tell(begin, d.a.entry.Name, d.call, "presses %s", action)
 	if !d.set(ctx, action, true) || !d.a.r.pause(ctx, d.w, e.length) {
 		return
 	}
 	d.a.r.tell(end, d.a.entry.Name, d.call, "presses un%s", action)
 	d.set(ctx, action, false)
+}
+
+// checkOneEffect compares how often a line was held or muted with the one time that the button was pressed. A command that is tried again
+// finds what it wants done and changes nothing; one that is tried again too late undoes what was wanted since.
+func (d *desk) checkOneEffect(action string) {
+	w, count := d.w, func(v view) int { return v.mutes }
+	if action == "hold" {
+		w, count = d.c.callerWatch(), func(v view) int { return v.holds }
+	}
+	if w == nil {
+		return
+	}
+	if v, _ := w.now(); count(v) > 1 {
+		d.a.r.violation(d.call, "%s was pressed once, and the line went through it %d times", action, count(v))
+	}
 }
 
 // set holds or mutes a leg, or takes it back.
@@ -130,7 +146,7 @@ func (d *desk) finish(ctx context.Context) {
 	case agentLeaves:
 		d.a.r.tell(AgentLeaves, name, d.call, "presses leave")
 		d.press(ctx, "leave", "/legs/me/leave", d.w, gone, nil)
-		if !d.w.until(ctx, lineEndLimit, hasEnded) {
+		if !d.w.until(ctx, d.a.r.limits.lineEnd, hasEnded) {
 			d.w.line.HangUp()
 		}
 	case agentEnds:
@@ -138,7 +154,7 @@ func (d *desk) finish(ctx context.Context) {
 		if d.press(ctx, "end", "/end", d.w, hasEnded, nil) {
 			d.follows(ctx, d.c.callerWatch(), "end", hasEnded, verifiedGrace)
 		}
-		if !d.w.until(ctx, lineEndLimit, hasEnded) {
+		if !d.w.until(ctx, d.a.r.limits.lineEnd, hasEnded) {
 			d.w.line.HangUp()
 		}
 	case agentDies:
@@ -152,7 +168,8 @@ func (d *desk) finish(ctx context.Context) {
 // about, what was accepted happens soon, and what is refused is refused because the call was ending. It says whether the
 // action has happened.
 func (d *desk) press(ctx context.Context, action, path string, w *watch, happened func(view) bool, told func(apiCall) bool) bool {
-	got := d.a.api.act(ctx, "/v1/calls/"+d.call+path, d.a.nextKey(d.call, action))
+	key := d.a.nextKey(d.call, action)
+	got := d.a.api.act(ctx, "/v1/calls/"+d.call+path, key)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -165,7 +182,7 @@ func (d *desk) press(ctx context.Context, action, path string, w *watch, happene
 		return d.follows(ctx, w, action, happened, verifiedGrace)
 	case http.StatusAccepted:
 		d.unsure = true
-		return d.follows(ctx, w, action, happened, acceptedLimit)
+		return d.comesTrue(ctx, w, action, path, key, happened)
 	case 0:
 		return false // nobody answered for as long as a person tries; the book has it
 	default:
@@ -174,6 +191,23 @@ func (d *desk) press(ctx context.Context, action, path string, w *watch, happene
 		}
 		return false
 	}
+}
+
+// comesTrue waits for what was accepted. Asked again under the same key, Holdfast tells what came of it: that it came to nothing is an
+// honest answer.
+func (d *desk) comesTrue(ctx context.Context, w *watch, action, path, key string, happened func(view) bool) bool {
+	if w == nil {
+		return true
+	}
+	for late := time.Now().Add(d.a.r.limits.accepted); time.Now().Before(late); {
+		if w.until(ctx, acceptedLimit, func(v view) bool { return happened(v) || v.ended }) {
+			return true
+		}
+		if got := d.a.api.act(ctx, "/v1/calls/"+d.call+path, key); ctx.Err() != nil || got.status == http.StatusConflict {
+			return false
+		}
+	}
+	return d.follows(ctx, w, action, happened, verifiedGrace)
 }
 
 // follows says whether the world follows what Holdfast claims, within a limit.

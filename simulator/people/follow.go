@@ -58,8 +58,8 @@ func (r *run) follow(ctx context.Context, c *conversation, res result, why strin
 			return res, why
 		case got.status == http.StatusNotFound && (res == resultRejected || res == resultLost || !line.answered):
 			return res, why // it was over before Holdfast could know it
-		case !told.IsZero() && time.Since(told) > readModelLimit:
-			r.violation(id, "the live events said that it ended %s ago, and a read says %s %s", readModelLimit, got, got.call.State)
+		case !told.IsZero() && time.Since(told) > r.limits.readModel:
+			r.violation(id, "the live events said that it ended %s ago, and a read says %s %s", r.limits.readModel, got, got.call.State)
 			return res, why
 		}
 	}
@@ -76,7 +76,7 @@ func (r *run) account(c *conversation, res result, call apiCall) {
 
 // checkTheWorld looks around when the last call is over: nobody may be on a line, and Twilio must be content.
 func (r *run) checkTheWorld(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lineEndLimit+r.seconds(6))
+	ctx, cancel := context.WithTimeout(ctx, r.limits.lineEnd+r.seconds(6))
 	defer cancel()
 	for _, w := range r.openLines() {
 		if !w.until(ctx, 0, hasEnded) {
@@ -157,7 +157,7 @@ func (r *run) inRoom(ctx context.Context, room string, likely *conversation) *co
 		v, _ := w.now()
 		return v.room == room
 	}
-	for late := time.Now().Add(acceptedLimit); ; {
+	for late := time.Now().Add(r.limits.accepted); ; {
 		if there(likely) {
 			return likely
 		}

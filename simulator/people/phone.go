@@ -142,7 +142,7 @@ func (a *agent) identify(ctx context.Context, w *watch) *conversation {
 		})
 		return ok
 	}
-	if a.find(ctx, identifyLimit, w.done, shown, ask) {
+	if a.find(ctx, a.r.limits.identify, w.done, shown, ask) {
 		return found
 	}
 	if v, _ := w.now(); v.ended || ctx.Err() != nil {

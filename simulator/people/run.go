@@ -42,11 +42,13 @@ type RunConfig struct {
 	// AloneLimit is how long, in real time, Holdfast may leave somebody alone in a room with nobody coming. Default: 15
 	// seconds and 15 seconds of simulated time.
 	AloneLimit time.Duration
+	// Patience is added, in real time, to every limit on Holdfast: how long it may be away, or make up for what went wrong. Default 0.
+	Patience time.Duration
 	// Narrator is told what happens, one call at a time; it should not take long. Default: nobody is told.
 	Narrator func(Happening)
 }
 
-// Limits, in real time, that depend on nothing.
+// Limits, in real time, without the configuration's patience.
 const (
 	verifiedGrace  = time.Second      // what is verified has happened: this much is for a busy machine
 	acceptedLimit  = 15 * time.Second // for what is accepted and not verified
@@ -57,8 +59,11 @@ const (
 	startLimit     = 15 * time.Second // for the live events to connect
 )
 
-// limits are those that the configuration sets.
-type limits struct{ call, end, alone, wrap time.Duration }
+// limits are those that the configuration sets, and the others with its patience.
+type limits struct {
+	call, end, alone, wrap                        time.Duration
+	accepted, lineEnd, identify, learn, readModel time.Duration
+}
 
 // run is one run while it lasts.
 type run struct {
@@ -173,9 +178,12 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 		return otherwise
 	}
 	r.limits = limits{
-		call:  orElse(cfg.CallLimit, max(2*time.Minute, r.seconds(20*60))),
-		end:   orElse(cfg.EndLimit, 2*time.Minute+r.seconds(120)),
-		alone: orElse(cfg.AloneLimit, 15*time.Second+r.seconds(15)),
+		call:  cfg.Patience + orElse(cfg.CallLimit, max(2*time.Minute, r.seconds(20*60))),
+		end:   cfg.Patience + orElse(cfg.EndLimit, 2*time.Minute+r.seconds(120)),
+		alone: cfg.Patience + orElse(cfg.AloneLimit, 15*time.Second+r.seconds(15)),
+
+		accepted: cfg.Patience + acceptedLimit, lineEnd: cfg.Patience + lineEndLimit, identify: cfg.Patience + identifyLimit,
+		learn: cfg.Patience + learnLimit, readModel: cfg.Patience + readModelLimit,
 	}
 	r.limits.wrap = r.limits.end / 2
 	r.reader = &api{http: r.http, base: cfg.BaseURL, key: cfg.SupervisorKey}

@@ -13,6 +13,7 @@ type view struct {
 	answered, queued, joined, together, held, muted, ended bool
 
 	queuedAt, hearsAt, joinedAt, togetherAt, heldAt, endedAt time.Time // the first time each, heldAt the last; zero: never
+	holds, mutes                                             int       // how often each began: an action has one effect
 	room                                                     string    // the conference that he was in last
 	status                                                   string    // the final CallStatus
 }
@@ -66,10 +67,12 @@ func (w *watch) see(e simulator.LineEvent, at time.Time) {
 		v.together = false
 	case simulator.LineHeld:
 		v.held, v.heldAt = true, at
+		v.holds++
 	case simulator.LineUnheld:
 		v.held = false
 	case simulator.LineMuted:
 		v.muted = true
+		v.mutes++
 	case simulator.LineUnmuted:
 		v.muted = false
 	case simulator.LineLeft:

@@ -86,7 +86,7 @@ func (d *desk) complete(ctx context.Context) {
 				return
 			}
 			key = a.nextKey(d.call, "wrap-up") // a refusal would be remembered with its key
-		case http.StatusAccepted, 0:
+		case http.StatusAccepted, http.StatusServiceUnavailable, 0:
 		default:
 			a.r.violation(d.call, "%s cannot complete the wrap-up: %s", a.entry.Name, got)
 			return

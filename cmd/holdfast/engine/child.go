@@ -40,7 +40,7 @@ func (e *Engine) adoptOrSpawn(ctx context.Context) (*process, error) {
 	database := filepath.Join(e.cfg.DataDir, databaseFile)
 	if ours(last.PID, database) {
 		p := adopt(last.PID, e.cfg.DataDir, last.Args)
-		if e.fits(last) {
+		if e.fits(last) && e.openCodec(ctx, last.ports) == nil {
 			e.ports = last.ports
 			if err := e.dial(e.Address()); err != nil {
 				return p, err
@@ -51,6 +51,7 @@ func (e *Engine) adoptOrSpawn(ctx context.Context) (*process, error) {
 			}
 			e.client.Close()
 			e.client = nil
+			e.codec.close()
 		}
 		// It is ours, but it does not answer or was started for other settings: one database, one server.
 		e.log.Info("engine of an earlier run is replaced", "pid", p.pid)
@@ -75,6 +76,9 @@ func (e *Engine) fits(last record) bool {
 	case last.UI == 0:
 		return false // we want a web UI, and it has none
 	}
+	if withCodec := e.cfg.Codec != nil && wanted.UI > 0; withCodec != (last.Codec > 0) {
+		return false // its web UI asks nobody to decrypt, or asks in vain
+	}
 	return wanted == last.ports && alive(last.PID, arguments(e.cfg, wanted))
 }
 
@@ -94,6 +98,13 @@ func (e *Engine) spawnFirst(ctx context.Context, last record) (*process, error) 
 		if e.ports, err = choosePorts(ctx, e.cfg, last.ports); err != nil {
 			return nil, err
 		}
+		if err := e.openCodec(ctx, e.ports); err != nil {
+			if attempt == 3 {
+				return nil, err
+			}
+			last.ports = ports{}
+			continue
+		}
 		if err := e.dial(e.Address()); err != nil {
 			return nil, err
 		}
@@ -110,12 +121,21 @@ func (e *Engine) spawnFirst(ctx context.Context, last record) (*process, error) 
 		}
 		e.client.Close()
 		e.client = nil
+		e.codec.close()
 		err = both(fmt.Errorf("engine: %w: %w", ErrNotStarted, err), p.terminate(e.cfg.StopTimeout, ctx.Done()))
 		if attempt == 3 || !strings.Contains(err.Error(), "address already in use") {
 			return p, err
 		}
 		last.ports = ports{}
 	}
+}
+
+// openCodec decrypts for the web UI, if there is something to decrypt and a web UI to do it for.
+func (e *Engine) openCodec(ctx context.Context, p ports) (err error) {
+	if e.codec = nil; p.Codec > 0 {
+		e.codec, err = serveCodec(ctx, e.cfg.Codec, p, e.log)
+	}
+	return err
 }
 
 // spawn starts the dev server on the ports that were chosen and writes it down at once.
@@ -143,6 +163,7 @@ func (e *Engine) settle(ctx context.Context, p *process) error {
 
 // abandon ends a child, if there is one, says in the record that there is none, and gives the directory back.
 func (e *Engine) abandon(p *process) error {
+	e.codec.close()
 	if p == nil {
 		return e.lock.Close()
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 )
 
 // Errors that a caller may want to tell apart. Each comes wrapped in one line that says what to do.
@@ -63,8 +64,12 @@ type Config struct {
 	// StopTimeout is how long the child may take to end before it is killed. Default: 10 s.
 	StopTimeout time.Duration
 
-	// Options are the client's further options: data converter, metrics, interceptors, identity. What this
-	// Config says itself (address, namespace, logger, TLS, credentials) overrides them.
+	// Codec encrypts payloads and the text of failures; see Encrypted. Where the child has a web UI, it is served
+	// on another port of loopback, and the UI is told. Default: none, and payloads are readable.
+	Codec converter.PayloadCodec
+
+	// Options are the client's further options: metrics, interceptors, identity. What this Config says itself
+	// (address, namespace, logger, TLS, credentials, codec) overrides them.
 	Options client.Options
 
 	// Logger hears of starts, deaths and adoptions, and is the client's logger. Default: slog.Default().
@@ -90,6 +95,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.StartTimeout < 0 || c.StopTimeout < 0 {
 		return c, errors.New("engine: start and stop timeouts must not be negative")
+	}
+	if c.Codec != nil {
+		c.Options = Encrypted(c.Options, c.Codec)
 	}
 	if c.Address != "" {
 		if c.Namespace == "" {

@@ -22,6 +22,7 @@ type Engine struct {
 	binary string
 	ports  ports
 	lock   *os.File
+	codec  *codecServer // nil without a codec or a web UI
 
 	quit      chan struct{} // closed: stop the child
 	force     chan struct{} // closed: and do not wait for it

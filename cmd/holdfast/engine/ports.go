@@ -12,6 +12,8 @@ import (
 type ports struct {
 	GRPC int `json:"port"`
 	UI   int `json:"ui_port"` // 0: no web UI
+	// Codec is where we decrypt for the web UI. It is ours and not the child's, which yet has its number among its arguments.
+	Codec int `json:"codec_port,omitempty"` // 0: no codec, or no web UI
 }
 
 // choosePorts takes what was asked for, else what was used last, else what is free.
@@ -27,7 +29,17 @@ func choosePorts(ctx context.Context, cfg Config, last ports) (ports, error) {
 	if err != nil {
 		return ports{}, err
 	}
-	return ports{GRPC: grpc, UI: ui}, nil
+	if cfg.Codec == nil {
+		return ports{GRPC: grpc, UI: ui}, nil
+	}
+	codec, err := choosePort(ctx, "codec port", 0, last.Codec)
+	for err == nil && (codec == grpc || codec == ui) { // which nobody holds yet
+		codec, err = choosePort(ctx, "codec port", 0, 0)
+	}
+	if err != nil {
+		return ports{}, err
+	}
+	return ports{GRPC: grpc, UI: ui, Codec: codec}, nil
 }
 
 func choosePort(ctx context.Context, what string, wanted, last int) (int, error) {

@@ -22,6 +22,9 @@ func arguments(cfg Config, p ports) []string {
 	}
 	if p.UI > 0 {
 		args = append(args, "--ui-port", strconv.Itoa(p.UI))
+		if p.Codec > 0 {
+			args = append(args, "--ui-codec-endpoint", codecURL(p))
+		}
 	} else {
 		args = append(args, "--headless")
 	}

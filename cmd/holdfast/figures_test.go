@@ -1,0 +1,326 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"golang.org/x/sync/errgroup"
+
+	"holdfast/simulator"
+	"holdfast/simulator/people"
+)
+
+// TestFigures measures what docs/benchmarks.md says, and writes it: `make bench`. It is no test, and runs only when it is told where to write.
+// Everything is on one machine: Holdfast, the engine, the simulated Twilio and its people share its cores.
+func TestFigures(t *testing.T) { //nolint:paralleltest // it measures
+	path := os.Getenv("HOLDFAST_FIGURES")
+	if path == "" {
+		t.Skip("HOLDFAST_FIGURES does not say where to write; see 'make bench'")
+	}
+	requireEngine(t)
+	var f figuresReport
+	f.throughput(t)
+	for _, rate := range []float64{1, 5, 10, 20} {
+		f.atRate(t, rate)
+	}
+	for _, calls := range []int{1000, 3000} {
+		f.memory(t, calls)
+	}
+	require.NoError(t, os.WriteFile(path, []byte(f.text()), 0o600)) //nolint:gosec // whoever measures says where to
+}
+
+// figuresReport is what was measured.
+type figuresReport struct {
+	calls, perSecond, rawPerSecond float64
+	messages, requests, webhooks   float64 // a call
+	rates                          []rateFigures
+	memories                       []memoryFigures
+}
+
+type rateFigures struct {
+	rate, reached          float64
+	assignment, hold, wrap [3]float64 // p50, p95, p99, ms
+}
+
+type memoryFigures struct {
+	calls                    int
+	idle, live, after        float64 // MB of heap in use
+	rssIdle, rssLive, rssEnd float64 // MB resident
+}
+
+func quietStage(t *testing.T, agents int, second time.Duration) *stage {
+	t.Helper()
+	script, err := people.Load("floor")
+	require.NoError(t, err)
+	s, err := startStage(t.Context(), stageConfig{
+		script: script.Staff(agents), seed: 1, second: second, dataDir: t.TempDir(), listen: "127.0.0.1:0", uiPort: -1,
+		log: newLogger(io.Discard, "error", "text"),
+	})
+	require.NoError(t, err)
+	return s
+}
+
+// throughput runs standard calls as fast as the machine can, then the raw engine with as many messages and activities, on the same engine.
+func (f *figuresReport) throughput(t *testing.T) {
+	const calls, agents = 400, 12
+	const second = 50 * time.Millisecond
+	s := quietStage(t, agents, second)
+	defer func() { require.NoError(t, s.stop(t.Context())) }()
+	report, err := s.run(t.Context(), people.RunConfig{Calls: calls, Seed: 1, Scenario: "standard", Second: second})
+	require.NoError(t, err)
+	requireOK(t, report)
+	figures, err := s.app.figures(calls)
+	require.NoError(t, err)
+	requests, err := s.app.telemetry.Total("holdfast_twilio_requests_total")
+	require.NoError(t, err)
+	f.calls, f.perSecond = calls, report.CallsPerSecond
+	f.messages = figures.EngineMessagesPerCall
+	activities := (requests - 1) / calls // but the look at the workspace
+	f.requests, f.webhooks = report.Simulator.RequestsPerCall, float64(figures.WebhooksReceived)/calls
+	f.rawPerSecond = rawEngine(t, s.app.engine.Client(), calls, int(f.messages+0.5), int(activities+0.5))
+}
+
+// rawCall is what a call costs the engine at the least: so many messages, and so many activities that do nothing.
+func rawCall(ctx workflow.Context, messages, activities int) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second})
+	c := workflow.GetSignalChannel(ctx, "message")
+	for i := range messages {
+		c.Receive(ctx, nil)
+		if i < activities {
+			if err := workflow.ExecuteActivity(ctx, rawActivity).Get(ctx, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func rawActivity(context.Context) error { return nil }
+
+func rawEngine(t *testing.T, c client.Client, calls, messages, activities int) float64 {
+	const queue = "raw"
+	w := worker.New(c, queue, worker.Options{})
+	w.RegisterWorkflow(rawCall)
+	w.RegisterActivity(rawActivity)
+	require.NoError(t, w.Start())
+	defer w.Stop()
+	began := time.Now()
+	var group errgroup.Group
+	group.SetLimit(48)
+	for i := range calls {
+		group.Go(func() error {
+			run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: fmt.Sprintf("raw:%d", i), TaskQueue: queue}, rawCall, messages, activities)
+			if err != nil {
+				return err
+			}
+			for range messages {
+				if err := c.SignalWorkflow(t.Context(), run.GetID(), "", "message", nil); err != nil {
+					return err
+				}
+			}
+			return run.Get(t.Context(), nil)
+		})
+	}
+	require.NoError(t, group.Wait())
+	return float64(calls) / time.Since(began).Seconds()
+}
+
+// atRate measures what people wait for while calls come at a rate.
+func (f *figuresReport) atRate(t *testing.T, rate float64) {
+	const second = 50 * time.Millisecond
+	s := quietStage(t, int(20+rate*6), second)
+	defer func() { require.NoError(t, s.stop(t.Context())) }()
+	report, err := s.run(t.Context(), people.RunConfig{Calls: int(30 * max(rate, 2)), Rate: rate, Seed: 2, Scenario: "standard", Second: second})
+	require.NoError(t, err)
+	requireOK(t, report)
+	r := rateFigures{rate: rate, reached: report.CallsPerSecond}
+	hook := report.Simulator.Webhooks["assignment"]
+	r.assignment = [3]float64{hook.P50, hook.P95, hook.P99}
+	for _, a := range report.Actions {
+		switch a.Name {
+		case "hold":
+			r.hold = [3]float64{a.P50, a.P95, a.P99}
+		case "wrap-up":
+			r.wrap = [3]float64{a.P50, a.P95, a.P99}
+		}
+	}
+	f.rates = append(f.rates, r)
+}
+
+// memory has one agent of huge capacity talk to many callers who say nothing, in a Holdfast that is a process of its own.
+func (f *figuresReport) memory(t *testing.T, calls int) {
+	script, err := people.Load("floor")
+	require.NoError(t, err)
+	script = script.Staff(1)
+	script.Centre.Agents[0].Capacity = calls
+	dir := t.TempDir()
+	s := &stage{script: script, sim: simulator.New(simulator.Config{Seed: 3, Second: 20 * time.Millisecond})}
+	defer func() { require.NoError(t, s.stop(t.Context())) }()
+	twilioURL, err := s.serveTwilio(t.Context(), "127.0.0.1:0")
+	require.NoError(t, err)
+	const public = "http://127.0.0.1:18099"
+	s.centre, err = people.Provision(t.Context(), s.sim, script.Centre, urlsOf(public))
+	require.NoError(t, err)
+
+	binary := filepath.Join(dir, "holdfast")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	temporal, err := filepath.Abs("../../bin")
+	require.NoError(t, err)
+	serve := exec.CommandContext(t.Context(), binary, "serve", "--listen", "127.0.0.1:18099", "--data-dir", dir, "--wrap-up", "1s", "--log-level", "error",
+		"--temporal-ui-port", "-1")
+	serve.Env = append(os.Environ(), "HOLDFAST_PUBLIC_URL="+public, "TWILIO_BASE_URL="+twilioURL, "TWILIO_ACCOUNT_SID="+s.sim.AccountSID(),
+		"TWILIO_AUTH_TOKEN="+s.sim.AuthToken(), "TWILIO_WORKSPACE_SID="+s.centre.WorkspaceSID, "PATH="+temporal+":"+os.Getenv("PATH"),
+		"HOLDFAST_ROUTING_WORKFLOW="+s.centre.RoutingWorkflows[script.Centre.Numbers[0].Routing])
+	serve.Stderr = os.Stderr
+	require.NoError(t, serve.Start())
+	defer func() {
+		require.NoError(t, serve.Process.Signal(os.Interrupt))
+		_ = serve.Wait()
+	}()
+	require.NoError(t, waitReady(t.Context(), public))
+	m := memoryFigures{calls: calls}
+	m.idle, m.rssIdle = memoryOf(t, public)
+
+	var talking atomic.Int64
+	s.sim.Attach(script.Centre.Agents[0].Address, simulator.PhoneFunc(func(_ context.Context, line simulator.Line) {
+		line.Answer()
+		for e := range line.Events() {
+			if e.Kind == simulator.LineTogether {
+				talking.Add(1)
+			}
+		}
+	}))
+	require.NoError(t, s.sim.SetAvailability(s.centre.Agents[script.Centre.Agents[0].Name], "Available"))
+	lines := make([]simulator.Line, 0, calls)
+	for i := range calls {
+		line, err := s.sim.Dial(fmt.Sprintf("+1555%07d", i), script.Centre.Numbers[0].Number)
+		require.NoError(t, err)
+		lines = append(lines, line)
+		require.Eventually(t, func() bool { return int64(len(lines))-talking.Load() < 40 }, time.Minute, time.Millisecond)
+	}
+	require.Eventually(t, func() bool { return talking.Load() == int64(calls) }, 2*time.Minute, 10*time.Millisecond)
+	m.live, m.rssLive = settledMemory(t, public)
+	var group sync.WaitGroup
+	gate := make(chan struct{}, 20)
+	for _, line := range lines {
+		group.Go(func() {
+			gate <- struct{}{}
+			line.HangUp()
+			<-line.Done()
+			<-gate
+		})
+	}
+	group.Wait()
+	m.after, m.rssEnd = settledMemory(t, public)
+	f.memories = append(f.memories, m)
+}
+
+// settledMemory is the least heap that is seen once the figures stop falling.
+func settledMemory(t *testing.T, public string) (heap, rss float64) {
+	t.Helper()
+	var heaps []float64
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for range 30 {
+		<-tick.C
+		h, r := memoryOf(t, public)
+		heaps, rss = append(heaps, h), r
+	}
+	return slices.Min(heaps[len(heaps)/2:]), rss
+}
+
+func memoryOf(t *testing.T, public string) (heap, rss float64) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, public+"/metrics", nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	read := func(name string) float64 {
+		m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindSubmatch(body)
+		require.NotNil(t, m, name)
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		require.NoError(t, err)
+		return v / (1 << 20)
+	}
+	return read("go_memstats_heap_alloc_bytes"), read("process_resident_memory_bytes")
+}
+
+// text is docs/benchmarks.md.
+func (f *figuresReport) text() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Benchmarks\n")
+	line("`make bench` writes this page. Holdfast, the engine (Temporal's dev server on a file), the simulated Twilio and its people share one machine, so all")
+	line("figures are of everything together, and ratios are taken in one run.\n")
+	line("Machine: %s, %d cores, Go %s. Date: %s. Commit: %s.\n", processor(), runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"),
+		time.Now().UTC().Format(time.DateOnly), revision())
+	line("## Standard calls, as many as there are hands for\n")
+	line("Ring, accept, talk, one hold, hang up, wrap-up; %.0f calls. The raw engine receives as many messages and runs as many activities, which do nothing, for as many workflows.\n", f.calls)
+	line("| | |\n|---|---|")
+	line("| calls a second | %.1f |", f.perSecond)
+	line("| raw engine, calls a second | %.1f |", f.rawPerSecond)
+	line("| ratio (goal: at least 0.6) | %.2f |", f.perSecond/f.rawPerSecond)
+	line("| engine messages a call: signals and updates (goal: at most 12) | %.1f |", f.messages)
+	line("| Twilio requests a call | %.1f |", f.requests)
+	line("| webhooks a call | %.1f |\n", f.webhooks)
+	line("## What people wait for, by calls a second\n")
+	line("Milliseconds, p50 / p95 / p99. The assignment callback is measured by the simulated Twilio, which waits 5 s for it; hold and wrap-up by the agents, from pressing")
+	line("the button to Twilio's confirmation.\n")
+	line("| calls/s | reached | assignment answered | verified hold | verified wrap-up |\n|---|---|---|---|---|")
+	for _, r := range f.rates {
+		line("| %.0f | %.1f | %s | %s | %s |", r.rate, r.reached, percentiles(r.assignment), percentiles(r.hold), percentiles(r.wrap))
+	}
+	line("\n## Memory\n")
+	line("A Holdfast process of its own with calls in which nobody does anything; the engine and the simulator are other processes. Heap is what is allocated and not yet collected, the least of a minute.\n")
+	line("| calls | heap before, MB | heap with the calls, MB | kB a call | heap after they ended, MB | resident before / with / after, MB |\n|---|---|---|---|---|---|")
+	for _, m := range f.memories {
+		line("| %d | %.0f | %.0f | %.0f | %.0f | %.0f / %.0f / %.0f |", m.calls, m.idle, m.live, (m.live-m.idle)*1024/float64(m.calls), m.after,
+			m.rssIdle, m.rssLive, m.rssEnd)
+	}
+	return b.String()
+}
+
+func percentiles(p [3]float64) string { return fmt.Sprintf("%.0f / %.0f / %.0f", p[0], p[1], p[2]) }
+
+// processor is what the operating system calls the processor, where it tells.
+func processor() string {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	if m := regexp.MustCompile(`model name\s*:\s*(.+)`).FindSubmatch(data); m != nil {
+		return string(m[1])
+	}
+	return runtime.GOARCH
+}
+
+func revision() string {
+	out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}
