@@ -94,6 +94,17 @@ func TestPeopleCallAndEveryCallEndsWell(t *testing.T) {
 	require.Less(t, figures.EngineMessagesPerCall, 16.0, "the engine is what limits the number of calls")
 }
 
+func TestCallsComeByEveryEntrance(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	for i, scenario := range []string{"studio", "flex", "flex-own", "two-ring", "anonymous", "task-canceled"} {
+		r, err := s.run(t.Context(), people.RunConfig{Calls: 4, Seed: uint64(i) + 1, Second: fast, Scenario: scenario})
+		require.NoError(t, err)
+		requireOK(t, r)
+		require.Equal(t, 4, r.Completed+r.Abandoned+r.Rejected, scenario)
+	}
+}
+
 // shaky is a network that doubles requests, and holds them back so that they overtake one another.
 type shaky struct {
 	next http.RoundTripper

@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,10 @@ type floor struct {
 
 const scale = 10 * time.Millisecond
 
+// beyondTheFake are scenarios that need more of Holdfast than the tests' fake does: it knows no task, and no two offers at a time. They are run
+// against the real one, end to end.
+var beyondTheFake = []string{"task-canceled", "two-ring"}
+
 func setup(t *testing.T, scriptName string, corrupt func(*fakeHoldfast)) *floor {
 	t.Helper()
 	sim := simulator.New(simulator.Config{Seed: 1, Second: scale, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))})
@@ -32,6 +37,9 @@ func setup(t *testing.T, scriptName string, corrupt func(*fakeHoldfast)) *floor 
 	}
 	script, err := Load(scriptName)
 	require.NoError(t, err)
+	for _, name := range beyondTheFake {
+		delete(script.Mix, name)
+	}
 	centre, err := Provision(t.Context(), sim, script.Centre, fake.urls())
 	require.NoError(t, err)
 	fake.centre = centre
@@ -93,6 +101,9 @@ func TestEveryScenarioComesToItsEnd(t *testing.T) {
 		"agent-ends-by-api":   func(t *testing.T, r Report) { require.Equal(t, r.Started, r.Completed) },
 	}
 	for _, s := range Scenarios() {
+		if slices.Contains(beyondTheFake, s.Name) {
+			continue
+		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t, "floor", nil)
