@@ -18,8 +18,9 @@ import (
 // https://www.twilio.com/docs/api/errors/40144
 const codeAlreadyAccepting = 40144
 
-// conferenceEvents are what we want to hear of a conference; see the assignment callback's answer.
-var conferenceEvents = []string{"start", "end", "join", "leave", "mute", "hold", "modify"}
+// conferenceEvents are what we want to hear of a conference; as the assignment callback's answer has them, but for "modify", which Twilio's
+// document does not allow here.
+var conferenceEvents = []string{"start", "end", "join", "leave", "mute", "hold"}
 
 // InstructReservation accepts a reservation by a conference instruction, with the flags that the assignment callback's answer has: an agent's
 // leaving never ends the conference, the customer's does. One that is being accepted already counts as instructed.

@@ -50,7 +50,7 @@ func TestAReservationIsAcceptedByAConferenceInstruction(t *testing.T) {
 		"Instruction": {"conference"}, "To": {"client:ann"}, "From": {"+15559999000"}, "Timeout": {"2"}, "Beep": {"false"},
 		"EndConferenceOnExit": {"false"}, "EndConferenceOnCustomerExit": {"true"},
 		"ConferenceStatusCallback":       {"https://calls.example.com/conference?call=" + customer + "&reservation=" + reservation},
-		"ConferenceStatusCallbackMethod": {"POST"}, "ConferenceStatusCallbackEvent": {"start", "end", "join", "leave", "mute", "hold", "modify"},
+		"ConferenceStatusCallbackMethod": {"POST"}, "ConferenceStatusCallbackEvent": {"start", "end", "join", "leave", "mute", "hold"},
 	}, b.form(t, reservationPath))
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Entrances: how a call comes in, other than by the application's own voice URL and assignment.
@@ -83,11 +84,17 @@ func (a *agent) decide(ctx context.Context, o offer, what string) {
 	}
 }
 
-// cancelTask is an administrator who cancels a waiting caller's task.
+// cancelTask is an administrator who cancels a waiting caller's task, as soon as Holdfast shows it: it may be catching up.
 func (r *run) cancelTask(ctx context.Context, id string) {
-	got, err := r.reader.call(ctx, id)
-	if err == nil && got.call.TaskSID == "" {
-		err = fmt.Errorf("no task: %s", got)
+	var got answer
+	var err error
+	for late := time.Now().Add(r.limits.end / 2); ; {
+		if got, err = r.reader.call(ctx, id); err == nil && got.call.TaskSID == "" {
+			err = fmt.Errorf("no task: %s", got)
+		}
+		if err == nil || time.Now().After(late) || !sleep(ctx, 100*time.Millisecond) {
+			break
+		}
 	}
 	if err == nil {
 		path := "/v1/Workspaces/" + r.centre.WorkspaceSID + "/Tasks/" + got.call.TaskSID
