@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"holdfast/simulator"
 	"holdfast/simulator/people"
 )
 
@@ -137,20 +136,7 @@ func TestALockedDatabaseAnswersCallsAndAsksTwilioToTryTheRestAgain(t *testing.T)
 
 	caller, agent := placeCall(t, s) // by TwiML and an instruction that no inbox has
 	id := caller.CallSID()
-	together := make(chan struct{})
-	go func() {
-		for e := range agent.Events() {
-			if e.Kind == simulator.LineTogether {
-				close(together)
-				return
-			}
-		}
-	}()
-	select {
-	case <-together:
-	case <-time.After(time.Minute):
-		require.Fail(t, "caller and agent were not brought together")
-	}
+	requireTogether(t, agent)
 	require.Equal(t, http.StatusServiceUnavailable, s.webhook(t, "/twilio/call-status?call="+id, map[string]string{
 		"AccountSid": s.sim.AccountSID(), "CallSid": id, "CallStatus": "in-progress", "SequenceNumber": "0",
 	}), "a status callback is asked for again")

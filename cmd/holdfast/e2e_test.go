@@ -183,6 +183,25 @@ func placeCall(t *testing.T, s *stage) (caller, agent simulator.Line) {
 	return caller, agent
 }
 
+// requireTogether waits until an agent hears his caller.
+func requireTogether(t *testing.T, agent simulator.Line) {
+	t.Helper()
+	together := make(chan struct{})
+	go func() {
+		for e := range agent.Events() {
+			if e.Kind == simulator.LineTogether {
+				close(together)
+				return
+			}
+		}
+	}()
+	select {
+	case <-together:
+	case <-time.After(time.Minute):
+		require.Fail(t, "caller and agent were not brought together")
+	}
+}
+
 func (s *stage) state(t *testing.T, id string) string {
 	t.Helper()
 	c, _, err := s.app.store.Call(t.Context(), id)
@@ -301,20 +320,7 @@ func TestCallsAreAnsweredWhileTheEngineIsAwayAndCatchUp(t *testing.T) {
 
 	caller, agent := placeCall(t, s) // the engine has no part in it
 	id := caller.CallSID()
-	together := make(chan struct{})
-	go func() {
-		for e := range agent.Events() {
-			if e.Kind == simulator.LineTogether {
-				close(together)
-				return
-			}
-		}
-	}()
-	select {
-	case <-together:
-	case <-time.After(30 * time.Second):
-		require.Fail(t, "caller and agent were not brought together")
-	}
+	requireTogether(t, agent)
 	require.Empty(t, s.state(t, id), "nobody has heard of the call yet")
 	back()
 	s.until(t, id, "talking")
