@@ -187,17 +187,24 @@ func (f *figuresReport) memory(t *testing.T, calls int) {
 	temporal, err := filepath.Abs("../../bin")
 	require.NoError(t, err)
 	serve := exec.CommandContext(t.Context(), binary, "serve", "--listen", "127.0.0.1:18099", "--data-dir", dir, "--wrap-up", "1s", "--log-level", "error",
-		"--temporal-ui-port", "-1")
+		"--temporal-ui-port=-1")
 	serve.Env = append(os.Environ(), "HOLDFAST_PUBLIC_URL="+public, "TWILIO_BASE_URL="+twilioURL, "TWILIO_ACCOUNT_SID="+s.sim.AccountSID(),
 		"TWILIO_AUTH_TOKEN="+s.sim.AuthToken(), "TWILIO_WORKSPACE_SID="+s.centre.WorkspaceSID, "PATH="+temporal+":"+os.Getenv("PATH"),
 		"HOLDFAST_ROUTING_WORKFLOW="+s.centre.RoutingWorkflows[script.Centre.Numbers[0].Routing])
 	serve.Stderr = os.Stderr
 	require.NoError(t, serve.Start())
-	defer func() {
-		require.NoError(t, serve.Process.Signal(os.Interrupt))
+	alive, died := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
 		_ = serve.Wait()
+		died()
+		close(ended)
 	}()
-	require.NoError(t, waitReady(t.Context(), public))
+	defer func() {
+		_ = serve.Process.Signal(os.Interrupt)
+		<-ended
+	}()
+	require.NoError(t, waitReady(alive, public))
 	m := memoryFigures{calls: calls}
 	m.idle, m.rssIdle = memoryOf(t, public)
 
