@@ -13,6 +13,7 @@ type (
 		Conference ConferenceSID `json:"conference_sid"`
 		Leg        SID           `json:"leg"`
 		Hold       bool          `json:"hold"`
+		Music      string        `json:"music,omitempty"` // "" is what is set for all
 	}
 	// MuteParticipant sets whether a leg is muted.
 	MuteParticipant struct {
@@ -74,6 +75,53 @@ type (
 		Agent        AgentSID        `json:"agent_sid"`
 		Availability AvailabilitySID `json:"availability_sid"`
 	}
+	// CoachParticipant sets whom a supervisor's leg coaches. It never changes whether the leg is muted.
+	CoachParticipant struct {
+		Conference ConferenceSID `json:"conference_sid"`
+		Leg        SID           `json:"leg"`
+		Coaching   bool          `json:"coaching"`
+		Coach      SID           `json:"coach,omitempty"`
+	}
+	// AddParticipant dials somebody and brings him into the conference under a label. The call that it made comes back in [CommandSucceeded]. One
+	// with this label that is there already is not dialled again.
+	AddParticipant struct {
+		Call       ID            `json:"call_id"` // for the callbacks' URLs
+		Conference ConferenceSID `json:"conference_sid"`
+		Label      Label         `json:"label"`
+		To         string        `json:"to"`
+		From       string        `json:"from,omitempty"` // what the customer dialled, or his number; "" leaves it to what is set
+		Ring       time.Duration `json:"ring"`
+		Muted      bool          `json:"muted,omitempty"`
+	}
+	// CreateTask makes a task that finds the person of an invitation, with the attributes of the call's first task and what ties both together. Its
+	// SID comes back in [CommandSucceeded]. One with this label that is there already is not made again. An agent who is not available is an
+	// error of kind [FailureRefused] with Code [CodeAgentUnavailable].
+	CreateTask struct {
+		Call     ID            `json:"call_id"`
+		Label    Label         `json:"label"`
+		Purpose  Purpose       `json:"purpose"`
+		Original TaskSID       `json:"original"` // the call's first task
+		Target   Target        `json:"target"`
+		Within   time.Duration `json:"within"`             // its time to live
+		Priority int           `json:"priority,omitempty"` // above that of the first task
+		By       string        `json:"by,omitempty"`       // who asked, for people
+	}
+	// AcceptReservation accepts, without an instruction: the agent has joined by our own doing.
+	AcceptReservation struct {
+		Task        TaskSID        `json:"task_sid"`
+		Reservation ReservationSID `json:"reservation_sid"`
+	}
+	// WrapUpReservation moves an agent's part to wrapping, for one whose leg left while the call goes on, or whom TaskRouter did not bring in itself.
+	WrapUpReservation struct {
+		Task        TaskSID        `json:"task_sid"`
+		Reservation ReservationSID `json:"reservation_sid"`
+	}
+	// MoveCustomer brings a customer who waits in the queue into the conference of this name, where the agent is. The task must be accepted before.
+	MoveCustomer struct {
+		Call ID     `json:"call_id"`
+		Leg  SID    `json:"leg"`
+		Name string `json:"name"`
+	}
 	// ReadBack asks Twilio for the state of everything that the call owns; its result is [CallReadBack]. Empty fields are not known.
 	ReadBack struct {
 		Customer    SID            `json:"customer,omitempty"`
@@ -95,7 +143,16 @@ func (CancelTask) command()          {}
 func (InstructReservation) command() {}
 func (RejectReservation) command()   {}
 func (SetAvailability) command()     {}
+func (CoachParticipant) command()    {}
+func (AddParticipant) command()      {}
+func (CreateTask) command()          {}
+func (AcceptReservation) command()   {}
+func (WrapUpReservation) command()   {}
+func (MoveCustomer) command()        {}
 func (ReadBack) command()            {}
+
+// CodeAgentUnavailable is our own code of the [Failure] of a [CreateTask] for an agent who is not available. Twilio's begin at 10000.
+const CodeAgentUnavailable = 1
 
 // Order is a command on its way: Plan gives it, [State.Begin] notes it, and its result names it by Number.
 type Order struct {

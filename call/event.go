@@ -20,6 +20,14 @@ type (
 		Call     SID    `json:"call_sid"`
 		Status   string `json:"status"`
 		Sequence int    `json:"sequence"`
+		// Invitation is whose leg it is, where the callback's URL tells it.
+		Invitation Label `json:"invitation,omitempty"`
+	}
+	// AnnouncementConfirmed says that an agent heard whom he gets, pressed the key where one is asked for, and goes into the conference now.
+	AnnouncementConfirmed struct {
+		Call        SID            `json:"call_sid"`
+		Invitation  Label          `json:"invitation,omitempty"`
+		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 	}
 	// EnqueueEnded is the request to <Enqueue>'s action URL. Result is Twilio's QueueResult.
 	EnqueueEnded struct {
@@ -37,6 +45,7 @@ type Participant struct {
 	Muted                  bool          `json:"muted"`
 	Hold                   bool          `json:"hold"`
 	Coaching               bool          `json:"coaching,omitempty"`
+	Coach                  SID           `json:"coach,omitempty"` // whom it coaches, where Twilio tells
 	StartConferenceOnEnter bool          `json:"start_conference_on_enter"`
 	EndConferenceOnExit    bool          `json:"end_conference_on_exit"`
 	Sequence               int           `json:"sequence"`
@@ -90,6 +99,8 @@ type Assignment struct {
 	Address   string   `json:"address,omitempty"`
 	Queue     QueueSID `json:"queue_sid,omitempty"`
 	QueueName string   `json:"queue_name,omitempty"`
+	// Invitation is whom the task was made to find, where its attributes tell it; "" for the task that the call came with.
+	Invitation Label `json:"invitation,omitempty"`
 }
 
 // Caller is who calls whom, as <Enqueue> wrote it into the task's attributes: all that is known of a call that never met our voice webhook.
@@ -103,8 +114,9 @@ type Caller struct {
 type (
 	// TaskCreated is task.created.
 	TaskCreated struct {
-		Task TaskSID `json:"task_sid"`
-		Call SID     `json:"call_sid,omitempty"`
+		Task       TaskSID `json:"task_sid"`
+		Call       SID     `json:"call_sid,omitempty"`
+		Invitation Label   `json:"invitation,omitempty"` // as in [Assignment]
 		Caller
 	}
 	// TaskQueueEntered is task-queue.entered: the task waits in this queue now. At is TaskRouter's own time, for events may
@@ -193,9 +205,12 @@ type Actor struct {
 // What people ask for.
 type (
 	// HoldRequested asks that a leg be held.
+	//
+	// Music is what is played to it: an address of audio or TwiML, fetched by GET; "" is the music that is set for all.
 	HoldRequested struct {
 		Request
-		Leg SID `json:"leg"`
+		Leg   SID    `json:"leg"`
+		Music string `json:"music,omitempty"`
 	}
 	// UnholdRequested asks that a leg be held no longer.
 	UnholdRequested struct {
@@ -230,15 +245,83 @@ type (
 	}
 	// EndRequested asks that the call end for everybody.
 	EndRequested struct{ Request }
-	// WrapupCompleteRequested says that the agent's work after the call is done.
-	WrapupCompleteRequested struct{ Request }
+	// WrapupCompleteRequested says that an agent's work after his part of the call is done: the one with this SID, or, "", of all whose part is over.
+	WrapupCompleteRequested struct {
+		Request
+		Agent AgentSID `json:"agent_sid,omitempty"`
+	}
+
+	// JoinRequested asks that somebody be brought in besides those who are there.
+	JoinRequested struct {
+		Request
+		Target Target `json:"target"`
+	}
+	// WithdrawRequested asks that somebody who was asked for and is not there yet be left alone again. Of a transfer's target it cancels the
+	// transfer.
+	WithdrawRequested struct {
+		Request
+		Invitation Label `json:"invitation"`
+	}
+	// TransferRequested asks that the agent with this leg hand the call on.
+	TransferRequested struct {
+		Request
+		Mode   TransferMode `json:"mode"`
+		Target Target       `json:"target"`
+		From   SID          `json:"from"`
+	}
+	// SwapRequested asks, in a consultation, that customer and target change places: whom the agent talks with, and who is on hold.
+	SwapRequested struct{ Request }
+	// MergeRequested asks, in a consultation, that all three talk.
+	MergeRequested struct{ Request }
+	// TransferCompleteRequested asks that the agent who hands on leave, and customer and target talk.
+	TransferCompleteRequested struct{ Request }
+	// TransferCancelRequested asks that the target leave or not come, and agent and customer talk.
+	TransferCancelRequested struct{ Request }
+	// RejoinRequested asks that an agent who had the call and fell out of it be rung at this address and brought back.
+	RejoinRequested struct {
+		Request
+		Address string `json:"address"`
+	}
+
+	// SuperviseRequested asks that a supervisor be dialled at this address and brought in.
+	SuperviseRequested struct {
+		Request
+		Mode    SupervisionMode `json:"mode"`
+		Address string          `json:"address"`
+		Coach   SID             `json:"coach,omitempty"` // an agent's leg; "" is the one that serves
+		Private bool            `json:"private,omitempty"`
+	}
+	// SupervisionModeRequested asks that a supervisor's leg change its mode, and perhaps whom it coaches.
+	SupervisionModeRequested struct {
+		Request
+		Leg   SID             `json:"leg"`
+		Mode  SupervisionMode `json:"mode"`
+		Coach SID             `json:"coach,omitempty"` // "" leaves it
+	}
+	// TakeOverRequested asks that a supervisor's leg have the call: heard by all, and the agents leave.
+	TakeOverRequested struct {
+		Request
+		Leg SID `json:"leg"`
+	}
+	// HelpRequested says that an agent wants a supervisor.
+	HelpRequested struct {
+		Request
+		Reason string `json:"reason,omitempty"`
+	}
+	// HelpDismissed says that the agent, whose wish it was, needs help no more, or that somebody saw to it.
+	HelpDismissed struct {
+		Request
+		Agent AgentSID `json:"agent_sid"`
+	}
 )
 
 // What comes back from commands, and what time brings.
 type (
-	// CommandSucceeded says that Twilio took a command. That is not yet success: see [State.Plan].
+	// CommandSucceeded says that Twilio took a command. That is not yet success: see [State.Plan]. Call and Task are what it made.
 	CommandSucceeded struct {
-		Command int `json:"command"`
+		Command int     `json:"command"`
+		Call    SID     `json:"call_sid,omitempty"`
+		Task    TaskSID `json:"task_sid,omitempty"`
 	}
 	// CommandFailed says that a command came to nothing for good, retries included.
 	CommandFailed struct {
@@ -305,45 +388,59 @@ type ConferenceSnapshot struct {
 	Participants []Participant `json:"participants"` // Sequence is not set
 }
 
-func (CallReceived) event()            {}
-func (CallStatusChanged) event()       {}
-func (EnqueueEnded) event()            {}
-func (ConferenceStarted) event()       {}
-func (ConferenceEnded) event()         {}
-func (ParticipantJoined) event()       {}
-func (ParticipantLeft) event()         {}
-func (ParticipantHeld) event()         {}
-func (ParticipantUnheld) event()       {}
-func (ParticipantMuted) event()        {}
-func (ParticipantUnmuted) event()      {}
-func (ParticipantModified) event()     {}
-func (TaskCreated) event()             {}
-func (TaskQueueEntered) event()        {}
-func (TaskCanceled) event()            {}
-func (TaskWrapup) event()              {}
-func (TaskCompleted) event()           {}
-func (TaskDeleted) event()             {}
-func (AssignmentRequested) event()     {}
-func (ReservationCreated) event()      {}
-func (ReservationAccepted) event()     {}
-func (ReservationRejected) event()     {}
-func (ReservationTimedOut) event()     {}
-func (ReservationCanceled) event()     {}
-func (ReservationFailed) event()       {}
-func (ReservationRescinded) event()    {}
-func (ReservationWrapup) event()       {}
-func (ReservationCompleted) event()    {}
-func (HoldRequested) event()           {}
-func (UnholdRequested) event()         {}
-func (MuteRequested) event()           {}
-func (UnmuteRequested) event()         {}
-func (LeaveRequested) event()          {}
-func (AcceptRequested) event()         {}
-func (RejectRequested) event()         {}
-func (EndRequested) event()            {}
-func (WrapupCompleteRequested) event() {}
-func (CommandSucceeded) event()        {}
-func (CommandFailed) event()           {}
-func (CallReadBack) event()            {}
-func (ReadBackDue) event()             {}
-func (ClockTicked) event()             {}
+func (CallReceived) event()              {}
+func (CallStatusChanged) event()         {}
+func (EnqueueEnded) event()              {}
+func (ConferenceStarted) event()         {}
+func (ConferenceEnded) event()           {}
+func (ParticipantJoined) event()         {}
+func (ParticipantLeft) event()           {}
+func (ParticipantHeld) event()           {}
+func (ParticipantUnheld) event()         {}
+func (ParticipantMuted) event()          {}
+func (ParticipantUnmuted) event()        {}
+func (ParticipantModified) event()       {}
+func (TaskCreated) event()               {}
+func (TaskQueueEntered) event()          {}
+func (TaskCanceled) event()              {}
+func (TaskWrapup) event()                {}
+func (TaskCompleted) event()             {}
+func (TaskDeleted) event()               {}
+func (AssignmentRequested) event()       {}
+func (ReservationCreated) event()        {}
+func (ReservationAccepted) event()       {}
+func (ReservationRejected) event()       {}
+func (ReservationTimedOut) event()       {}
+func (ReservationCanceled) event()       {}
+func (ReservationFailed) event()         {}
+func (ReservationRescinded) event()      {}
+func (ReservationWrapup) event()         {}
+func (ReservationCompleted) event()      {}
+func (HoldRequested) event()             {}
+func (UnholdRequested) event()           {}
+func (MuteRequested) event()             {}
+func (UnmuteRequested) event()           {}
+func (LeaveRequested) event()            {}
+func (AcceptRequested) event()           {}
+func (RejectRequested) event()           {}
+func (EndRequested) event()              {}
+func (WrapupCompleteRequested) event()   {}
+func (JoinRequested) event()             {}
+func (WithdrawRequested) event()         {}
+func (TransferRequested) event()         {}
+func (SwapRequested) event()             {}
+func (MergeRequested) event()            {}
+func (TransferCompleteRequested) event() {}
+func (TransferCancelRequested) event()   {}
+func (RejoinRequested) event()           {}
+func (SuperviseRequested) event()        {}
+func (SupervisionModeRequested) event()  {}
+func (TakeOverRequested) event()         {}
+func (HelpRequested) event()             {}
+func (HelpDismissed) event()             {}
+func (AnnouncementConfirmed) event()     {}
+func (CommandSucceeded) event()          {}
+func (CommandFailed) event()             {}
+func (CallReadBack) event()              {}
+func (ReadBackDue) event()               {}
+func (ClockTicked) event()               {}

@@ -27,6 +27,16 @@ type Settings struct {
 	WrapUpWithin time.Duration `json:"wrap_up_within"`
 	// LookAfter is how long Twilio may be silent about a live call before it is read back: webhooks can be lost.
 	LookAfter time.Duration `json:"look_after"`
+	// TransferWithin is how long somebody who was asked for, by a transfer or to join, may take to come: the time to live of his task, too.
+	TransferWithin time.Duration `json:"transfer_within,omitempty"`
+	// RejoinWithin is how long an agent who fell out of a call is rung before it is offered to the queue.
+	RejoinWithin time.Duration `json:"rejoin_within,omitempty"`
+	// QueueAgainWithin is how long a customer whom everybody left waits for somebody from the queue before he hears goodbye.
+	QueueAgainWithin time.Duration `json:"queue_again_within,omitempty"`
+	// RescuePriority is how much more than before a task counts that is made for a customer whom everybody left.
+	RescuePriority int `json:"rescue_priority,omitempty"`
+	// Music of the customer's hold while somebody is looked for: "" is what is set for all.
+	RescueMusic string `json:"rescue_music,omitempty"`
 	// NotAnswering is where an agent goes whose phone rang in vain; "" leaves him where he is.
 	NotAnswering AvailabilitySID `json:"not_answering,omitempty"`
 }
@@ -34,13 +44,17 @@ type Settings struct {
 // DefaultSettings are for a real contact centre.
 func DefaultSettings() Settings {
 	return Settings{
-		Ring:          20 * time.Second,
-		ConnectWithin: 35 * time.Second,
-		ConfirmWithin: 2 * time.Second,
-		VanishGrace:   3 * time.Second,
-		SettleWithin:  5 * time.Second,
-		WrapUpWithin:  2 * time.Minute,
-		LookAfter:     10 * time.Minute,
+		Ring:             20 * time.Second,
+		ConnectWithin:    35 * time.Second,
+		ConfirmWithin:    2 * time.Second,
+		VanishGrace:      3 * time.Second,
+		SettleWithin:     5 * time.Second,
+		WrapUpWithin:     2 * time.Minute,
+		LookAfter:        10 * time.Minute,
+		TransferWithin:   time.Minute,
+		RejoinWithin:     20 * time.Second,
+		QueueAgainWithin: 5 * time.Minute,
+		RescuePriority:   10,
 	}
 }
 
@@ -76,8 +90,10 @@ type Role string
 
 // Roles.
 const (
-	RoleCustomer Role = "customer"
-	RoleAgent    Role = "agent"
+	RoleCustomer   Role = "customer"
+	RoleAgent      Role = "agent"
+	RoleExternal   Role = "external"   // somebody outside, dialled in
+	RoleSupervisor Role = "supervisor" // listens, coaches or speaks; see [Supervision]
 )
 
 // LegState is where a leg is.
@@ -99,6 +115,7 @@ type Leg struct {
 	Agent       AgentSID       `json:"agent_sid,omitempty"`
 	AgentName   string         `json:"agent_name,omitempty"`
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+	Label       Label          `json:"label,omitempty"` // of a leg that came by an invitation
 
 	// Observed.
 	Conference          ConferenceSID  `json:"conference_sid,omitempty"` // where it is, or was last
@@ -107,6 +124,11 @@ type Leg struct {
 	Hold                bool           `json:"hold"`
 	Muted               bool           `json:"muted"`
 	EndConferenceOnExit bool           `json:"end_conference_on_exit"`
+	Coaching            bool           `json:"coaching,omitempty"`
+	Coach               SID            `json:"coach,omitempty"`      // whom it coaches, as far as Twilio told
+	HeldSince           time.Time      `json:"held_since,omitzero"`  // while on hold
+	HeldTotal           time.Duration  `json:"held_total,omitempty"` // of holds that are over
+	HeldLongest         time.Duration  `json:"held_longest,omitempty"`
 	Reason              string         `json:"reason,omitempty"` // of leaving, in Twilio's words
 	JoinedAt            time.Time      `json:"joined_at,omitzero"`
 	LeftAt              time.Time      `json:"left_at,omitzero"`
@@ -117,6 +139,10 @@ type Leg struct {
 	WantHold  bool `json:"want_hold"`
 	WantMuted bool `json:"want_muted"`
 	WantGone  bool `json:"want_gone"`
+	// HoldMusic is what a hold plays; "" is what is set for all.
+	HoldMusic string `json:"hold_music,omitempty"`
+
+	Supervision Supervision `json:"supervision,omitzero"` // of a supervisor's leg
 }
 
 // ReservationStatus is where the offer of the call to one agent is, in Twilio's words.
@@ -206,6 +232,10 @@ type State struct {
 	Legs           []Leg         `json:"legs"` // the customer's first
 	Task           Task          `json:"task"`
 	Reservations   []Reservation `json:"reservations,omitempty"` // oldest first
+	Invitations    []Invitation  `json:"invitations,omitempty"`  // oldest first
+	Invited        int           `json:"invited,omitempty"`      // labels given so far
+	Transfers      []Transfer    `json:"transfers,omitempty"`    // oldest first; the last may be open
+	Helps          []Help        `json:"helps,omitempty"`        // open wishes for a supervisor
 	Conference     Conference    `json:"conference"`
 	CustomerStatus string        `json:"customer_status,omitempty"` // the customer's CallStatus, as last told
 
