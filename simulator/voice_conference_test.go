@@ -304,6 +304,10 @@ func TestACoachIsHeardByTheCoachedLegAlone(t *testing.T) {
 	join := r.hit("/conf", "StatusCallbackEvent=participant-join", "ParticipantLabel=sue").form
 	require.Equal(t, "true", join.Get("Coaching"))
 	require.Equal(t, ann.CallSID(), join.Get("CallSidToCoach"))
+	sue := r.people["sue"]
+	require.ElementsMatch(t, []string{ann.CallSID(), bea.CallSID()}, r.sim.Hearing(sue.CallSID()))
+	require.ElementsMatch(t, []string{bea.CallSID(), sue.CallSID()}, r.sim.Hearing(ann.CallSID()))
+	require.Equal(t, []string{ann.CallSID()}, r.sim.Hearing(bea.CallSID()))
 
 	r.update("ann", "Muted=true")
 	bea.notices(LineAlone, "") // she does not hear sue
