@@ -304,6 +304,7 @@ func (f *conference) audible(p, q *participant) bool {
 
 // hearLocked tells each person whether there is company.
 func (s *Simulator) hearLocked(f *conference) {
+	s.auditHearingLocked(f)
 	for _, p := range f.participants {
 		hears := slices.ContainsFunc(f.participants, func(q *participant) bool { return f.audible(p, q) })
 		if hears == p.hears {

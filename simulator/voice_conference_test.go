@@ -309,8 +309,17 @@ func TestACoachIsHeardByTheCoachedLegAlone(t *testing.T) {
 	require.ElementsMatch(t, []string{bea.CallSID(), sue.CallSID()}, r.sim.Hearing(ann.CallSID()))
 	require.Equal(t, []string{ann.CallSID()}, r.sim.Hearing(bea.CallSID()))
 
+	allow := r.sim.MustNotHear(bea.CallSID(), sue.CallSID())
 	r.update("ann", "Muted=true")
 	bea.notices(LineAlone, "") // she does not hear sue
+	require.Empty(t, r.sim.Violations())
+	r.update("sue", "Coaching=false")
+	require.Len(t, r.sim.Violations(), 1)
+	r.sim.stats.mu.Lock()
+	r.sim.stats.violations = nil // it was wanted
+	r.sim.stats.mu.Unlock()
+	allow()
+	r.update("sue", "Coaching=true", "CallSidToCoach="+ann.CallSID())
 	ann.HangUp()
 	bea.notices(LineTogether, "") // sue aims at nobody any more, so bea hears her
 	for target, code := range map[string]float64{"": 13240, "ann": 13240, "CA00000000000000000000000000000000": 16028} {
