@@ -115,7 +115,8 @@ type Leg struct {
 	Agent       AgentSID       `json:"agent_sid,omitempty"`
 	AgentName   string         `json:"agent_name,omitempty"`
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
-	Label       Label          `json:"label,omitempty"` // of a leg that came by an invitation
+	Label       Label          `json:"label,omitempty"`  // of a leg that came by an invitation
+	Status      string         `json:"status,omitempty"` // Twilio's CallStatus, of a leg that we had dialled
 
 	// Observed.
 	Conference          ConferenceSID  `json:"conference_sid,omitempty"` // where it is, or was last
