@@ -27,10 +27,10 @@ func TestActionsReachTheCallAsEvents(t *testing.T) {
 		"unhold": {legPath(talkingCall, talkingCall, "unhold"), func(r call.Request) call.Event {
 			return call.UnholdRequested{Request: r, Leg: customer}
 		}},
-		"mute":    {legPath(talkingCall, "me", "mute"), func(r call.Request) call.Event { return call.MuteRequested{Request: r, Leg: own} }},
-		"unmute":  {legPath(talkingCall, "agent", "unmute"), func(r call.Request) call.Event { return call.UnmuteRequested{Request: r, Leg: own} }},
-		"leave":   {legPath(talkingCall, annLeg, "leave"), func(r call.Request) call.Event { return call.LeaveRequested{Request: r, Leg: own} }},
-		"end":     {"/v1/calls/" + talkingCall + "/end", func(r call.Request) call.Event { return call.EndRequested{Request: r} }},
+		"mute":   {legPath(talkingCall, "me", "mute"), func(r call.Request) call.Event { return call.MuteRequested{Request: r, Leg: own} }},
+		"unmute": {legPath(talkingCall, "agent", "unmute"), func(r call.Request) call.Event { return call.UnmuteRequested{Request: r, Leg: own} }},
+		"leave":  {legPath(talkingCall, annLeg, "leave"), func(r call.Request) call.Event { return call.LeaveRequested{Request: r, Leg: own} }},
+		"end":    {"/v1/calls/" + talkingCall + "/end", func(r call.Request) call.Event { return call.EndRequested{Request: r} }},
 		"wrap-up": {"/v1/calls/" + talkingCall + "/wrap-up/complete", func(r call.Request) call.Event {
 			return call.WrapupCompleteRequested{Request: r, Agent: annSID}
 		}},
