@@ -227,8 +227,10 @@ func (a *Activities) readConference(ctx context.Context, sid call.ConferenceSID,
 			return err
 		}
 		for i := range page.Participants {
-			// Twilio also lists whom it is still dialling, and who came to nothing: the status tells.
-			snapshot.Participants = append(snapshot.Participants, participant(snapshot.Conference, &page.Participants[i]))
+			// Twilio also lists whom it is still dialling, as the status tells, and who came to nothing.
+			if p := &page.Participants[i]; !slices.Contains([]string{"complete", "failed"}, value(p.Status)) {
+				snapshot.Participants = append(snapshot.Participants, participant(snapshot.Conference, p))
+			}
 		}
 		return nil
 	})
@@ -239,7 +241,12 @@ func (a *Activities) readConference(ctx context.Context, sid call.ConferenceSID,
 	return snapshot, err
 }
 
+// participant is one who is connected, as a rule: Twilio's status tells of the others alone.
 func participant(conference call.ConferenceSID, p *voice.ApiV2010Participant) call.Participant {
+	status := value(p.Status)
+	if status == "connected" {
+		status = ""
+	}
 	return call.Participant{
 		Conference:             conference,
 		Call:                   call.SID(value(p.CallSid)),
@@ -250,7 +257,7 @@ func participant(conference call.ConferenceSID, p *voice.ApiV2010Participant) ca
 		Coach:                  call.SID(value(p.CallSidToCoach)),
 		StartConferenceOnEnter: value(p.StartConferenceOnEnter),
 		EndConferenceOnExit:    value(p.EndConferenceOnExit),
-		Status:                 value(p.Status),
+		Status:                 status,
 	}
 }
 
