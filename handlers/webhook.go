@@ -241,6 +241,8 @@ func (w *Webhooks) Mount(e *echo.Echo) {
 	e.POST(PathEvents, w.webhook(w.events))
 	e.POST(PathConference, w.webhook(w.conference))
 	e.POST(PathCallStatus, w.webhook(w.callStatus))
+	// The instruction "call" tells its leg's end by GET (https://www.twilio.com/docs/taskrouter/handle-assignment-callbacks).
+	e.GET(PathCallStatus, w.webhook(w.callStatus))
 	e.POST(PathQueueWait, w.webhook(w.queueWait))
 	e.GET(PathQueueWait, w.webhook(w.queueWait))
 	e.POST(PathEnqueueAction, w.webhook(w.enqueueAction))
