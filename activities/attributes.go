@@ -18,6 +18,7 @@ const (
 	attributeInvitation    = "holdfast_invitation"
 	attributePurpose       = "holdfast_purpose"
 	attributeTransferredBy = "holdfast_transferred_by"
+	attributeRoom          = "holdfast_room" // the conference's name
 	attributeConversations = "conversations"
 	conversationID         = "conversation_id"
 )
@@ -48,6 +49,7 @@ func attributesFor(c call.CreateTask, first string) (text string, dropped []stri
 	}
 	for name, own := range map[string]string{
 		attributeCallID: string(c.Call), attributeInvitation: string(c.Label), attributePurpose: string(c.Purpose), attributeTransferredBy: c.By,
+		attributeRoom: string(c.Original),
 	} {
 		if delete(all, name); own != "" {
 			all[name] = rawText(own)
