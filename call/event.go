@@ -200,6 +200,8 @@ type Request struct {
 	By     Actor  `json:"by"`
 }
 
+func (r Request) asked() Request { return r }
+
 // Actor is who asked.
 type Actor struct {
 	Name  string   `json:"name"`
