@@ -124,12 +124,22 @@ type (
 	}
 	// ReadBack asks Twilio for the state of everything that the call owns; its result is [CallReadBack]. Empty fields are not known.
 	ReadBack struct {
+		Call        ID             `json:"call_id,omitempty"` // with Tasks: whose they are
 		Customer    SID            `json:"customer,omitempty"`
 		Task        TaskSID        `json:"task_sid,omitempty"`
 		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 		Conference  ConferenceSID  `json:"conference_sid,omitempty"`
+		Tasks       []AskedTask    `json:"tasks,omitempty"`
+		Calls       []SID          `json:"calls,omitempty"` // legs that are on their way into the conference, or were
 	}
 )
+
+// AskedTask is the task of an invitation, which a [ReadBack] asks for. Task is "" if nobody knows whether it was made: it is looked up by the label then.
+type AskedTask struct {
+	Invitation  Label          `json:"invitation"`
+	Task        TaskSID        `json:"task_sid,omitempty"`
+	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+}
 
 func (HoldParticipant) command()     {}
 func (MuteParticipant) command()     {}

@@ -28,6 +28,8 @@ type Config struct {
 	Wrap func(http.Handler) http.Handler
 	// Faults are what goes wrong on the way between Twilio and the application. Default: nothing.
 	Faults Faults
+	// Silences chooses what happens where Twilio's documentation is silent.
+	Silences Silences
 	// Logger gets what Twilio's debugger would show: refused requests, webhooks that failed, TwiML that was not understood.
 	// Default: discard.
 	Logger *slog.Logger

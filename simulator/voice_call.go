@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"maps"
 	"math"
 	"net/url"
 	"strconv"
@@ -60,6 +61,7 @@ type voiceCall struct {
 	gathering   *gathering
 
 	lastTask string // of the last Enqueue
+	task     string // the task whose instruction dialled this leg, "" for any other leg
 
 	onAnswerLocked func() // an outbound leg was answered
 	onEndLocked    func() // the leg has ended
@@ -70,6 +72,7 @@ type statusCallback struct {
 	url, method string
 	events      map[string]bool
 	sequence    int
+	extra       url.Values // told beside the call's own parameters
 }
 
 func newStatusCallback(address, method string, events []string) statusCallback {
@@ -216,6 +219,7 @@ func (s *Simulator) callEventLocked(c *voiceCall, event string) {
 	v.Set("CallbackSource", "call-progress-events")
 	v.Set("SequenceNumber", strconv.Itoa(cb.sequence))
 	cb.sequence++
+	maps.Copy(v, cb.extra)
 	if c.over() {
 		seconds := s.duration(c)
 		v.Set("CallDuration", strconv.Itoa(seconds))

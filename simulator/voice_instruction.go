@@ -16,10 +16,8 @@ func (s *Simulator) startConferenceLocked(in conferenceInstruction) {
 	if s.closing() {
 		return
 	}
-	if in.Timeout == 0 {
-		in.Timeout = defaultRing
-	}
 	c := s.newCallLocked(directionAPI, in.From, in.To)
+	c.task = in.TaskSID
 	c.callback = newStatusCallback(in.StatusCallback, in.StatusCallbackMethod, in.StatusCallbackEvents)
 	leg := &reservedLeg{in: in, agent: c}
 	s.voice.reserved[in.ReservationSID] = leg
