@@ -20,6 +20,8 @@ type Action struct {
 	Leg  SID    `json:"leg,omitempty"`
 	// Reservation is what it is about, of an accept or a reject.
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+	// Invitation is whom it is about, of what brings people in.
+	Invitation Label `json:"invitation,omitempty"`
 	Status      ActionStatus   `json:"status"`
 	Detail      string         `json:"detail,omitempty"` // why it failed
 }
@@ -98,6 +100,10 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 		if s.Leg(a.Leg).State == LegLeft {
 			return ActionVerified, ""
 		}
+	case "JoinRequested":
+		return s.judgeJoin(a)
+	case "WithdrawRequested":
+		return s.judgeWithdraw(a)
 	case "AcceptRequested", "RejectRequested":
 		return s.judgeReservation(a)
 	case "EndRequested":

@@ -23,6 +23,12 @@ const (
 	CodeNotPending         = "reservation_not_pending" // the reservation was answered, or came to nothing
 	CodeAccepting          = "reservation_accepting"   // the accept is under way
 	CodeRejecting          = "reservation_rejecting"   // the reject is under way
+
+	CodeCustomerNotJoined   = "customer_not_joined"   // the customer is not in the conference
+	CodeBadTarget           = "bad_target"            // nobody can be brought in by it
+	CodeTooManyParticipants = "too_many_participants" // the conference holds no more
+	CodeUnknownInvitation   = "unknown_invitation"    // the call has no such invitation
+	CodeInvitationOver      = "invitation_over"       // he came, or will not come any more
 )
 
 // Allows says whether an action is possible now: nil, or a [*NotAllowed] that says why not. An action that is known already is allowed, and
@@ -49,6 +55,16 @@ func (s *State) Allows(e Event) error {
 		return s.allowsOffer(e.Request, e.Reservation, true)
 	case RejectRequested:
 		return s.allowsOffer(e.Request, e.Reservation, false)
+	case JoinRequested:
+		if s.known(e.Request) {
+			return nil
+		}
+		return s.allowsTarget(e.Target)
+	case WithdrawRequested:
+		if s.known(e.Request) {
+			return nil
+		}
+		return s.allowsWithdraw(e.Invitation)
 	case EndRequested:
 		if s.known(e.Request) || s.Customer() != nil && !s.talkOver() {
 			return nil

@@ -128,8 +128,17 @@ type (
 		Task        TaskSID        `json:"task_sid,omitempty"`
 		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 		Conference  ConferenceSID  `json:"conference_sid,omitempty"`
+		Tasks       []AskedTask    `json:"tasks,omitempty"`
+		Calls       []SID          `json:"calls,omitempty"` // legs that are on their way into the conference, or were
 	}
 )
+
+// AskedTask is the task of an invitation, which a [ReadBack] asks for. Task is "" if nobody knows whether it was made: it is looked up by the label then.
+type AskedTask struct {
+	Invitation  Label          `json:"invitation"`
+	Task        TaskSID        `json:"task_sid,omitempty"`
+	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+}
 
 func (HoldParticipant) command()     {}
 func (MuteParticipant) command()     {}

@@ -18,6 +18,8 @@ const (
 	DeadlineWrapUp  DeadlineKind = "wrap-up"
 	DeadlineParting DeadlineKind = "parting" // the caller whom nobody comes for has been told by now
 	DeadlineSilence DeadlineKind = "silence"
+
+	DeadlineInvitation DeadlineKind = "invitation" // Subject: the label
 )
 
 // Deadline is a moment at which something happens unless something else happened before.
@@ -106,6 +108,8 @@ func (s *State) tick(now time.Time) {
 			s.WantLook = s.WantLook || now.Sub(s.HeardAt) >= s.lookAfter()
 		case DeadlineParting:
 			s.Parting = PartingOver
+		case DeadlineInvitation:
+			s.invitationOverdue(now, Label(d.Subject))
 		case DeadlineWrapUp:
 			s.Task.WantCompleted = true
 		}

@@ -29,7 +29,6 @@ const maxTries = 3
 // Subjects of flights that are not legs.
 const (
 	subjectConference = "conference"
-	subjectTask       = "task"
 	subjectReadBack   = "read-back"
 )
 
@@ -48,8 +47,20 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Leg), false
 	case EndConference:
 		return subjectConference, false
-	case CompleteTask, CancelTask:
-		return subjectTask, false
+	case CompleteTask:
+		return string(c.Task), false
+	case CancelTask:
+		return string(c.Task), false
+	case AddParticipant:
+		return string(c.Label), false
+	case CreateTask:
+		return string(c.Label), false
+	case AcceptReservation:
+		return string(c.Reservation), false
+	case WrapUpReservation:
+		return string(c.Reservation), false
+	case MoveCustomer:
+		return string(c.Leg), false
 	case DismissCaller:
 		return string(c.Leg), false
 	case InstructReservation:
@@ -107,8 +118,8 @@ func (s *State) flight(number int) *Flight {
 }
 
 // commandSucceeded: Twilio took a command. Its effect must be seen within the time for that.
-func (s *State) commandSucceeded(now time.Time, number int) {
-	f := s.flight(number)
+func (s *State) commandSucceeded(now time.Time, e CommandSucceeded) {
+	f := s.flight(e.Command)
 	if f == nil || f.Accepted {
 		return
 	}
@@ -116,6 +127,8 @@ func (s *State) commandSucceeded(now time.Time, number int) {
 	switch f.Kind {
 	case "HoldParticipant":
 		s.Leg(SID(f.Subject)).Playing = f.With // no event tells what is played
+	case "AddParticipant", "CreateTask":
+		s.invitationMade(*f, e.Call, e.Task)
 	case "SetAvailability":
 		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
 	case "InstructReservation":
@@ -146,11 +159,14 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 		return
 	}
 	s.WantLook = true
+	if failure.Kind == FailureUnavailable && (failed.Kind == "AddParticipant" || failed.Kind == "CreateTask") {
+		s.doubt(now, failed)
+	}
 	if failure.Kind == FailureRefused {
 		s.forgetTries(failed.Subject)
 		s.Tries = append(s.Tries, Try{Subject: failed.Subject, Kind: failed.Kind, Count: maxTries - 1}) // asking again would not help
 	}
-	s.tried(now, failed, failure.Message)
+	s.tried(now, failed, failure)
 }
 
 // settleFlights lets those land whose effect is observed.
@@ -176,7 +192,7 @@ func (s *State) drop(number int) {
 // reached says whether what a flight asked for is so.
 func (s *State) reached(f Flight) bool {
 	leg := s.Leg(SID(f.Subject))
-	if leg != nil && leg.State == LegLeft && f.Kind != "HangUpCall" && f.Kind != "DismissCaller" {
+	if leg != nil && leg.State == LegLeft && (leg.Role != RoleCustomer || f.Kind != "HangUpCall" && f.Kind != "DismissCaller") {
 		return true // whatever it was for is past
 	}
 	switch f.Kind {
@@ -187,11 +203,23 @@ func (s *State) reached(f Flight) bool {
 	case "FlagParticipant":
 		return leg != nil && leg.EndConferenceOnExit == f.Target
 	case "HangUpCall":
-		return s.customerGone()
+		return leg != nil && leg.Role == RoleCustomer && s.customerGone()
 	case "EndConference":
 		return !s.Conference.live()
 	case "CompleteTask", "CancelTask":
-		return s.Task.closed()
+		t := s.task(TaskSID(f.Subject))
+		return t == nil || t.closed()
+	case "AddParticipant", "CreateTask":
+		i := s.Invitation(Label(f.Subject))
+		return i == nil || i.made()
+	case "AcceptReservation":
+		r := s.findReservation(ReservationSID(f.Subject))
+		return r == nil || r.taken() || r.lapsed()
+	case "WrapUpReservation":
+		r := s.findReservation(ReservationSID(f.Subject))
+		return r == nil || r.Status != ReservationIsAccepted
+	case "MoveCustomer":
+		return leg != nil && leg.State == LegJoined || s.customerGone()
 	case "RejectReservation":
 		r := s.findReservation(ReservationSID(f.Subject))
 		return r != nil && r.lapsed()
@@ -208,7 +236,8 @@ func (s *State) reached(f Flight) bool {
 }
 
 // tried counts a try that came to nothing. After the last one the call stops wanting it, and says so to whoever asked.
-func (s *State) tried(now time.Time, f Flight, why string) {
+func (s *State) tried(now time.Time, f Flight, failure Failure) {
+	why := failure.Message
 	i := slices.IndexFunc(s.Tries, func(t Try) bool { return t.Subject == f.Subject && t.Kind == f.Kind })
 	if i < 0 {
 		s.Tries = append(s.Tries, Try{Subject: f.Subject, Kind: f.Kind})
@@ -247,6 +276,12 @@ func (s *State) tried(now time.Time, f Flight, why string) {
 		s.Parting = PartingOver
 	case "SetAvailability":
 		s.movedOff(f.Subject)
+	case "AddParticipant", "CreateTask":
+		s.invitationRefused(f, failure)
+	case "AcceptReservation":
+		s.alert(now, AlertAcceptRefused, f.Subject, "the agent is in the call, but TaskRouter does not take it that he accepted: "+why)
+	case "MoveCustomer":
+		s.end(endedBySystem)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":
 		// A call never gives up ending: after a while it is looked at, and tried again.
 		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")

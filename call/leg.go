@@ -45,7 +45,7 @@ func (s *State) participant(now time.Time, p Participant) *Leg {
 	if p.Call == c.Call {
 		return c
 	}
-	if leg := s.Leg(p.Call); leg != nil {
+	if leg := s.dialledLeg(p.Call, Label(p.Label), ""); leg != nil {
 		return leg
 	}
 	s.Legs = append(s.Legs, Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting})
@@ -79,7 +79,7 @@ func (s *State) joined(now time.Time, p Participant) {
 	if !s.fresh(leg, p) {
 		return
 	}
-	if s.over(p.Conference) || leg.Role == RoleCustomer && terminal(s.CustomerStatus) {
+	if s.over(p.Conference) || leg.Role == RoleCustomer && terminal(s.CustomerStatus) || terminal(leg.Status) {
 		leg.leave(now, "") // the word of it was overtaken
 		return
 	}
@@ -95,6 +95,9 @@ func (s *State) left(now time.Time, e ParticipantLeft) {
 		leg.JoinedAt = now
 	}
 	if s.fresh(leg, e.Participant) {
+		if e.Reason == reasonAddFailed && terminal(e.CallStatus) {
+			leg.Status = e.CallStatus
+		}
 		leg.leave(now, e.Reason)
 	}
 }
@@ -144,10 +147,15 @@ func (s *State) settleFlags(now time.Time) {
 // soft says whether the leg's phone is a browser's or an app's, which can die without a word.
 func (l *Leg) soft() bool { return strings.HasPrefix(l.Address, "client:") }
 
-// callStatus: Twilio says how one leg's call is. Only the customer's decides anything: an agent's leg may have no such callbacks.
+// callStatus: Twilio says how one leg's call is. Besides the customer's only those decide anything that we had made: the leg of an agent whom
+// an instruction dialled may have no such callbacks.
 func (s *State) callStatus(now time.Time, e CallStatusChanged) {
 	c := s.customer(now, "")
-	if e.Call != c.Call || terminal(s.CustomerStatus) {
+	if e.Call != c.Call {
+		s.legStatus(now, e)
+		return
+	}
+	if terminal(s.CustomerStatus) {
 		return
 	}
 	s.CustomerStatus = e.Status

@@ -18,10 +18,15 @@ func (s *State) Plan() []Command {
 		}
 	}
 	s.planEnd(add)
+	s.planMove(add)
 	for i := range s.Legs {
 		s.planLeg(&s.Legs[i], add)
 	}
 	s.planTask(add)
+	for i := range s.Invitations {
+		s.planInvitation(&s.Invitations[i], add)
+		s.planInvitedTask(&s.Invitations[i], add)
+	}
 	for i := range s.Reservations {
 		s.planReservation(&s.Reservations[i], add)
 	}
@@ -57,8 +62,12 @@ func (s *State) forsaken() bool {
 	return s.WantEnd && (s.EndedBy == endedByTaskRouter || s.EndedBy == endedBySystem) && s.Customer().State == LegWaiting
 }
 
-// planLeg brings one leg in the conference to where it is wanted. What changes the leg most goes first, for the rest may be moot then.
+// planLeg brings one leg in the conference to where it is wanted. What changes the leg most goes first, for the rest may be moot then. One on its
+// way into it that is not wanted is hung up.
 func (s *State) planLeg(l *Leg, add func(Command)) {
+	if l.Role != RoleCustomer && l.State == LegWaiting && !s.wantedLeg(l) {
+		add(HangUpCall{Leg: l.Call})
+	}
 	if l.State != LegJoined || !s.Conference.live() || l.Conference != s.Conference.SID || s.WantEnd {
 		return
 	}
@@ -98,9 +107,11 @@ func (s *State) planReservation(r *Reservation, add func(Command)) {
 	if r.WantOff {
 		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
 	}
-	switch {
+	switch leg := s.legOf(r.Reservation); {
 	case s.talkOver() || r.lapsed() || r.taken():
-	case r.WantRejected && !s.met(), r.Declined:
+	case s.ours(r) && leg != nil && leg.State == LegJoined && !leg.WantGone && !s.WantEnd:
+		add(AcceptReservation{Task: r.Task, Reservation: r.Reservation})
+	case r.WantRejected && s.sought(r), r.Declined:
 		add(RejectReservation{Task: r.Task, Reservation: r.Reservation, Availability: r.DeclinedTo})
 	case r.WantAccepted && !r.Instructed && !s.WantEnd:
 		add(InstructReservation{
@@ -119,8 +130,18 @@ func (s *State) look() ReadBack {
 		l.Customer = c.Call
 	}
 	for i := range s.Reservations {
-		if r := &s.Reservations[i]; !r.lapsed() {
+		if r := &s.Reservations[i]; !r.lapsed() && s.invitationOf(r.Task) == nil {
 			l.Reservation = r.Reservation
+		}
+	}
+	for i := range s.Legs {
+		if leg := &s.Legs[i]; leg.Role != RoleCustomer && leg.State == LegWaiting {
+			l.Calls = append(l.Calls, leg.Call)
+		}
+	}
+	for i := range s.Invitations {
+		if i := &s.Invitations[i]; i.byTask() && s.remains(i) && (i.Doubt || i.Task.SID != "") {
+			l.Tasks = append(l.Tasks, s.askedTask(i))
 		}
 	}
 	return l

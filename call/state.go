@@ -115,7 +115,8 @@ type Leg struct {
 	Agent       AgentSID       `json:"agent_sid,omitempty"`
 	AgentName   string         `json:"agent_name,omitempty"`
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
-	Label       Label          `json:"label,omitempty"` // of a leg that came by an invitation
+	Label       Label          `json:"label,omitempty"`  // of a leg that came by an invitation
+	Status      string         `json:"status,omitempty"` // Twilio's CallStatus, of a leg that we had dialled
 
 	// Observed.
 	Conference          ConferenceSID  `json:"conference_sid,omitempty"` // where it is, or was last
@@ -167,8 +168,10 @@ const (
 type Reservation struct {
 	Assignment
 	Status ReservationStatus `json:"status"`
-	// Instructed says that we gave a conference instruction, so that the accept is under way.
+	// Instructed says that we gave an instruction, so that the agent is rung.
 	Instructed bool `json:"instructed"`
+	// Announced says that the instruction was ours to have him dialled and told, and no more: accepting and bringing the customer is ours, too.
+	Announced bool `json:"announced,omitempty"`
 	AgentCall  SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
 	// Missed says that the agent's phone rang in vain; WantOff that he is to be moved off, until that is done.
 	Missed  bool `json:"missed,omitempty"`
