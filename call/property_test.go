@@ -22,9 +22,9 @@ func drive(t *rapid.T, w *world) call.State {
 		settings.RejoinWithin, settings.QueueAgainWithin = 0, 0
 	}
 	s := call.New(call.ID(customer), settings)
-	w.open = func(label call.Label) bool {
+	w.open = func(label call.Label) (bool, bool) {
 		i := s.Invitation(label)
-		return !s.Over() && (label == "" || i != nil && i.Open())
+		return !s.Over(), label == "" || i != nil && i.Open()
 	}
 	var pending bool
 	step := func(e call.Event) {
@@ -86,8 +86,10 @@ func cared(t *rapid.T, s *call.State) {
 	if s.Over() || s.WantEnd || c == nil || c.State != call.LegJoined || len(s.Flights) > 0 {
 		return
 	}
-	if slices.ContainsFunc(s.Legs, func(l call.Leg) bool { return l.State == call.LegJoined && l.Role == call.RoleAgent }) {
-		return
+	if slices.ContainsFunc(s.Legs, func(l call.Leg) bool {
+		return l.State == call.LegJoined && (l.Role == call.RoleAgent || l.Role == call.RoleSupervisor)
+	}) {
+		return // somebody who can let him go
 	}
 	alone := !slices.ContainsFunc(s.Legs, func(l call.Leg) bool { return l.State == call.LegJoined && l.Role != call.RoleCustomer })
 	if !c.Hold && !alone || s.AnsweredAt.IsZero() {
@@ -126,23 +128,43 @@ func TestEveryCallEndsAndLeavesNothingBehind(t *testing.T) {
 		w := newWorld(t, 60, 50, 40, 30*time.Second)
 		act(w)
 		actTogether(w)
-		s := drive(t, w)
-		require.Equal(t, "completed", w.customerStatus, "the customer's call is over")
-		require.Contains(t, []string{"", "completed"}, w.roomState, "no conference is left")
-		require.Contains(t, []string{"completed", "canceled"}, w.taskStatus, "the task is closed")
-		require.Equal(t, call.StatusEnded, s.Status())
-		w.nothingLeft(t)
-		for _, i := range s.Invitations {
-			require.False(t, i.Open(), "an invitation is open after the call")
-		}
-		for _, tr := range s.Transfers {
-			require.False(t, tr.Open(), "a transfer never ended")
-			require.Equal(t, tr.Status == call.TransferIsCompleted, tr.Failure == call.FailedUnknown, "what failed says why")
-		}
-		for _, a := range s.Actions {
-			require.NotEqual(t, call.ActionOpen, a.Status, "every action has an outcome")
-		}
+		endsWell(t, w)
 	})
+}
+
+// The same of calls that come far: what happens is drawn evenly.
+func TestCallsOfManyEndAndLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := &dice{rapid.Uint64().Draw(t, "seed")}
+		w := &world{t: t, drop: int(d.roll(60)), double: int(d.roll(50)), fail: int(d.roll(40)), delay: time.Duration(d.roll(20_000)) * time.Millisecond}
+		if d.roll(2) == 0 {
+			w.drop, w.fail = 0, 0 // and half of them undisturbed
+		}
+		w.dice = d
+		act(w)
+		actTogether(w)
+		endsWell(t, w)
+	})
+}
+
+func endsWell(t *rapid.T, w *world) {
+	s := drive(t, w)
+	require.Equal(t, "completed", w.customerStatus, "the customer's call is over")
+	require.Contains(t, []string{"", "completed"}, w.roomState, "no conference is left")
+	require.Contains(t, []string{"completed", "canceled"}, w.taskStatus, "the task is closed")
+	require.Equal(t, call.StatusEnded, s.Status())
+	w.nothingLeft(t)
+	for _, i := range s.Invitations {
+		require.False(t, i.Open(), "an invitation is open after the call")
+	}
+	for _, tr := range s.Transfers {
+		require.False(t, tr.Open(), "a transfer never ended")
+		require.Equal(t, tr.Status == call.TransferIsCompleted, tr.Failure == call.FailedUnknown, "what failed says why")
+	}
+	for _, a := range s.Actions {
+		require.NotEqual(t, call.ActionOpen, a.Status, "every action has an outcome")
+	}
 }
 
 // act has people ask for things at drawn moments.

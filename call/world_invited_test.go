@@ -14,11 +14,23 @@ import (
 
 // invited is the part of the world that brings people in: tasks made to find them, legs dialled under labels, and what they hear before they come in.
 type invited struct {
-	plain     bool // nobody is ever brought in
-	announced bool // the first task's agents hear whom they get
+	dice      *dice // draws evenly, if set; rapid prefers small values, which seldom lead far
+	plain     bool  // nobody is ever brought in
+	announced bool  // the first task's agents hear whom they get
 	tasks     []*sought
 	legs      map[call.SID]*dialled
-	open      func(call.Label) bool // what our handlers ask before somebody goes in
+	open      func(call.Label) (alive, wanted bool) // what our handlers ask before somebody goes in: of the call, of him
+}
+
+// dice is a small generator of even numbers without end (splitmix64).
+type dice struct{ state uint64 }
+
+func (d *dice) roll(n uint64) uint64 {
+	d.state += 0x9e3779b97f4a7c15
+	z := d.state
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return (z ^ z>>31) % n
 }
 
 // sought is a task that was made to find somebody.
@@ -219,8 +231,8 @@ func (w *world) ringAnnounced(sid call.SID, offer call.Assignment, label call.La
 		}
 		w.statusOf(sid, "in-progress")
 		w.after(w.wait("listens", 20*time.Second), func() {
-			asked := w.open(label) || w.percent("late row") < 20
-			if w.legs[sid].over() || !asked || answer >= 55 {
+			alive, wanted := w.open(label)
+			if w.legs[sid].over() || !alive || !wanted && w.percent("late row") < 80 || answer >= 55 {
 				w.legEnds(sid, "completed") // told goodbye, or did not press the key
 				return
 			}
@@ -327,29 +339,21 @@ func (w *world) nothingLeft(t *rapid.T) {
 
 // actTogether has people bring others in, and hand the call on, at drawn moments.
 func actTogether(w *world) {
-	n := rapid.IntRange(0, 6).Draw(w.t, "acts together")
 	w.now = start
+	n := w.percent("acts together") % 9
+	at := w.wait("first", 2*time.Minute)
 	for i := range n {
 		r := call.Request{Action: fmt.Sprintf("t%d", i), By: call.Actor{Name: "Sue", Role: "supervisor"}}
-		kind := rapid.IntRange(0, 12).Draw(w.t, "act")
-		target := rapid.SampledFrom([]call.Target{
+		kind := w.percent("act") % 13
+		target := []call.Target{
 			{Kind: call.TargetNumber, Address: "+15550007"},
 			{Kind: call.TargetQueue, Queue: "WQ2"},
 			{Kind: call.TargetAgent, Agent: "WKbob"},
 			{Kind: call.TargetSupervisor, Address: "client:sue"},
-		}).Draw(w.t, "target")
-		w.after(w.wait("when", 4*time.Minute), func() {
-			var legs []call.SID
-			for _, sid := range slices.Sorted(maps.Keys(w.room)) {
-				if sid != customer {
-					legs = append(legs, sid)
-				}
-			}
-			from := w.agent()
-			if len(legs) > 0 {
-				from = legs[w.percent("from")%len(legs)]
-			}
-			label := call.Label(fmt.Sprintf("%s-%d", []string{"agent", "external"}[kind%2], 1+w.percent("label")%3))
+		}[w.percent("target")%4]
+		at += w.wait("then", 40*time.Second)
+		w.after(at, func() {
+			from, label := w.anybody(), call.Label(fmt.Sprintf("%s-%d", []string{"agent", "external"}[kind%2], 1+w.percent("label")%3))
 			w.tell([]call.Event{
 				call.JoinRequested{Request: r, Target: target},
 				call.WithdrawRequested{Request: r, Invitation: label},
@@ -363,8 +367,17 @@ func actTogether(w *world) {
 				call.TransferCancelRequested{Request: r},
 				call.RejoinRequested{Request: r, Address: "client:ann"},
 				call.LeaveRequested{Request: r, Leg: from},
-				call.WithdrawRequested{Request: r, Invitation: label},
+				call.HoldRequested{Request: r, Leg: from},
 			}[kind])
 		})
 	}
+}
+
+// anybody is somebody in the conference besides the customer.
+func (w *world) anybody() call.SID {
+	legs := slices.DeleteFunc(slices.Sorted(maps.Keys(w.room)), func(sid call.SID) bool { return sid == customer })
+	if len(legs) == 0 {
+		return w.agent()
+	}
+	return legs[w.percent("from")%len(legs)]
 }

@@ -60,9 +60,17 @@ func (w *world) after(d time.Duration, what func()) {
 	heap.Push(&w.queue, item{w.now.Add(d), w.seq, what})
 }
 
-func (w *world) percent(label string) int { return rapid.IntRange(0, 99).Draw(w.t, label) }
+func (w *world) percent(label string) int {
+	if w.dice != nil {
+		return int(w.dice.roll(100))
+	}
+	return rapid.IntRange(0, 99).Draw(w.t, label)
+}
 
 func (w *world) wait(label string, most time.Duration) time.Duration {
+	if w.dice != nil {
+		return time.Duration(w.dice.roll(uint64(most/time.Millisecond)+1)) * time.Millisecond
+	}
 	return time.Duration(rapid.Int64Range(0, int64(most/time.Millisecond)).Draw(w.t, label)) * time.Millisecond
 }
 
@@ -103,7 +111,7 @@ const (
 func (w *world) offer() call.Assignment {
 	n := w.offers
 	return call.Assignment{
-		Reservation: call.ReservationSID(fmt.Sprintf("WR%d", n)), Task: task, Agent: call.AgentSID(fmt.Sprintf("WK%d", n)),
+		Reservation: call.ReservationSID(fmt.Sprintf("WR%d", n)), Task: task, Agent: call.AgentSID(fmt.Sprintf("WK%d", n)), Queue: "WQ1",
 		Address: []string{"client:ann", "+15551112222"}[n%2],
 	}
 }
@@ -133,6 +141,7 @@ func (w *world) begin() {
 	w.room = map[call.SID]*call.Participant{}
 	w.say(call.CallReceived{Call: customer, From: "+15550001", To: "+15559999", Direction: "inbound"})
 	w.happen(call.TaskCreated{Task: task, Call: customer})
+	w.happen(call.TaskQueueEntered{Task: task, Queue: "WQ1", QueueName: "Support", At: w.now})
 	w.after(w.wait("patience", 10*time.Minute), w.customerHangsUp)
 	w.after(w.wait("free", time.Minute), w.reserve)
 }
