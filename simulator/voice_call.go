@@ -63,6 +63,9 @@ type voiceCall struct {
 	lastTask string // of the last Enqueue
 	task     string // the task whose instruction dialled this leg, "" for any other leg
 
+	customer bool     // it waited for an agent by a task
+	heard    []*Heard // oldest first
+
 	onAnswerLocked func() // an outbound leg was answered
 	onEndLocked    func() // the leg has ended
 }

@@ -86,6 +86,7 @@ func (s *Simulator) meetLocked(leg *reservedLeg) {
 
 // pullLocked takes the customer's leg out of whatever it does, into the room of the task.
 func (s *Simulator) pullLocked(c *voiceCall, in conferenceInstruction) {
+	c.customer = true
 	if c.waiting != nil {
 		s.leaveQueueLocked(c.waiting, resultPulled)
 	}

@@ -30,6 +30,8 @@ type voiceBench struct {
 	app *httptest.Server
 	log *debugger
 
+	forgiven bool // the test is about violations
+
 	mu      sync.Mutex
 	pages   map[string]func(form url.Values) (status int, contentType, body string)
 	hits    []hit
@@ -67,7 +69,9 @@ func newVoiceBench(t *testing.T) *voiceBench {
 	b.sim = New(Config{Seed: 7, Second: 2 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(b.log, nil))})
 	b.rpc = httptest.NewServer(checked(t, b.sim))
 	t.Cleanup(func() {
-		require.Empty(t, b.sim.Violations())
+		if !b.forgiven {
+			require.Empty(t, b.sim.Violations())
+		}
 		b.sim.Close()
 		b.rpc.Close()
 		b.app.Close()
