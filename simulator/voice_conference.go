@@ -41,6 +41,8 @@ type conference struct {
 	callback          statusCallback // of the first participant; later ones' are ignored
 	endReason         string
 	endCall           string
+	customers         []*voiceCall // who have been in it
+	onEndLocked       []func()
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -69,6 +71,8 @@ type participant struct {
 	silent                  bool // waitUrl="": no music
 	hears                   bool // somebody, as last told to the person
 	hearing                 map[*participant]*Heard
+	forsaken                bool // on hold, as last seen, with nobody coming
+	forsakenSince           time.Time
 	stopMusic               context.CancelFunc
 	action                  *source // of the <Dial>, told also when the leg hangs up
 	onLeaveLocked           func()
@@ -141,6 +145,10 @@ func (s *Simulator) joinLocked(p *participant) {
 	f := p.conf
 	now := time.Now()
 	p.joined, p.status, p.updated, f.updated = true, participantConnected, now, now
+	if p.call.customer && !slices.Contains(f.customers, p.call) {
+		f.customers = append(f.customers, p.call)
+	}
+	s.auditCompanyLocked(p)
 	p.call.line.emitLocked(LineJoined, f.name)
 	if p.muted {
 		p.call.line.emitLocked(LineMuted, "")
@@ -247,6 +255,9 @@ func (s *Simulator) endRoomLocked(f *conference, reason string, by *participant,
 	}
 	for _, l := range leaving {
 		s.partLocked(l.p)
+	}
+	for _, end := range f.onEndLocked {
+		end()
 	}
 	// Legs that only dialled in have nowhere to go.
 	for _, l := range leaving {

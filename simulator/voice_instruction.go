@@ -75,11 +75,18 @@ func (s *Simulator) meetLocked(leg *reservedLeg) {
 		customerSID = customer.sid
 		s.pullLocked(customer, in)
 	}
-	p.onLeaveLocked = func() {
-		delete(s.voice.reserved, in.ReservationSID)
+	over := func() {
 		if !leg.dropped && !s.closing() {
 			s.conversationOverLocked(in.ReservationSID)
 		}
+	}
+	p.onLeaveLocked = func() {
+		delete(s.voice.reserved, in.ReservationSID)
+		if s.cfg.Silences.StaysAccepted && !p.conf.over() {
+			p.conf.onEndLocked = append(p.conf.onEndLocked, over)
+			return
+		}
+		over()
 	}
 	s.conferenceMadeLocked(in.ReservationSID, p.conf.sid, agent.sid, customerSID)
 }
