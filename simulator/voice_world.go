@@ -19,6 +19,7 @@ type voice struct {
 	queues      map[string]*voiceQueue // by friendly name
 	reserved    map[string]*reservedLeg
 	deaf        map[deafness]bool // who must not hear whom; see MustNotHear
+	alive       map[*voiceCall]struct{} // the calls that have not ended
 }
 
 func newVoice() *voice {
@@ -29,6 +30,7 @@ func newVoice() *voice {
 		rooms:       map[string]*conference{},
 		queues:      map[string]*voiceQueue{},
 		reserved:    map[string]*reservedLeg{},
+		alive:       map[*voiceCall]struct{}{},
 	}
 }
 
@@ -61,6 +63,7 @@ const keep = 20000
 
 func (v *voice) addCall(c *voiceCall) {
 	v.calls[c.sid] = c
+	v.alive[c] = struct{}{}
 	v.callOrder = append(v.callOrder, c)
 	if len(v.callOrder) > keep {
 		half := v.callOrder[:keep/2]
