@@ -24,14 +24,14 @@ type agent struct {
 
 	mu       sync.Mutex
 	changed  chan struct{}
-	states   map[string]string   // the desktop: each live call's state
-	handling map[string]bool     // the calls whose rings he is at
-	assigned map[string]bool     // the calls that he is offered by a task, whatever state they are in
-	lost     []*conversation     // that he fell out of, or handed on, and may be asked back to
+	states   map[string]string          // the desktop: each live call's state
+	handling map[string]bool            // the calls whose rings he is at
+	assigned map[string]bool            // the calls that he is offered by a task, whatever state they are in
+	lost     []*conversation            // that he fell out of, or handed on, and may be asked back to
 	absence  func(context.Context) bool // the time until he is back after the next crash; nil: as the script says
-	legs     map[string]string   // his own legs' calls, by CallSid
-	lines    map[*watch]struct{} // his lines in calls
-	down     bool                // after a crash
+	legs     map[string]string          // his own legs' calls, by CallSid
+	lines    map[*watch]struct{}        // his lines in calls
+	down     bool                       // after a crash
 	actions  int
 }
 

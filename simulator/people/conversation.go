@@ -34,12 +34,12 @@ type shared struct {
 	doneAt           time.Time // the agent has done what he wanted (hold, mute), and the talk may end
 	ender            ender
 
-	turns   []turn              // still to be played
-	guest   guest               // who was asked to come, last
-	awaited time.Time           // since then the caller is alone, and somebody is on the way; zero: not so
-	leaveAt time.Time           // the caller hangs up then; zero: as planned
+	turns   []turn                 // still to be played
+	guest   guest                  // who was asked to come, last
+	awaited time.Time              // since then the caller is alone, and somebody is on the way; zero: not so
+	leaveAt time.Time              // the caller hangs up then; zero: as planned
 	checks  []func(apiCall) string // of the call as Holdfast shows it in the end
-	atEnd   []func()            // when the call is over
+	atEnd   []func()               // when the call is over
 }
 
 func newConversation(p plan) *conversation {

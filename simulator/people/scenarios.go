@@ -23,7 +23,7 @@ type Scenario struct {
 	entrance  string // it is about the number with this entrance
 	// supervisors is how many it needs at once.
 	supervisors int
-	shape     func(p *plan, rng *rand.Rand, agents AgentScript)
+	shape       func(p *plan, rng *rand.Rand, agents AgentScript)
 	// turns are what happens in the middle of the talk; nil: nothing besides what shape says.
 	turns func(o origin, rng *rand.Rand) []turn
 }
