@@ -160,9 +160,13 @@ func (p *planner) draw(n int) plan {
 	if rng.Float64() < kind.HangsUpFirst {
 		c.ender = callerEnds
 	}
-	// Most people hang up when the other has said goodbye; some wait for the tone.
+	// Most people hang up when the other has said goodbye; some wait for the tone, and their agents end the call by the button: who
+	// only hangs up is brought back to a caller who stays.
 	if c.goodbye = 0.5 + 1.5*rng.Float64(); rng.Float64() < 0.25 {
 		c.goodbye = 0
+		if c.ender == agentHangs {
+			c.ender = agentEnds
+		}
 	}
 	if s.entrance != "" {
 		c.number = p.entrances[s.entrance]

@@ -86,8 +86,18 @@ var basic = []Scenario{
 		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender, p.goodbye = 0, agentEnds, 0 },
 	},
 	{
-		Name: "agent-hangs-up", Description: "The agent hangs up his phone; the caller follows, or waits to be let go.",
-		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender = 0, agentHangs },
+		Name: "agent-hangs-up", Description: "The agent hangs up his phone; the caller follows, or it was a mistake: his phone rings, and he is back.",
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) {
+			if p.patience, p.ender = 0, agentHangs; p.goodbye == 0 {
+				p.goodbye = 0.5 + rng.Float64()
+			}
+		},
+		turns: func(_ origin, rng *rand.Rand) []turn {
+			if rng.IntN(2) == 0 {
+				return nil
+			}
+			return []turn{fall{agent: isRung, hangsUp: true}}
+		},
 	},
 	{
 		Name: "agent-crash", Description: "The agent's browser dies in the middle of a talk; he is back in a while, or somebody else comes.",

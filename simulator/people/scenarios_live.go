@@ -8,9 +8,9 @@ import (
 // live are the scenarios of what people do to a call while it lasts.
 var live = []Scenario{
 	{
-		Name: "hold-music", Description: "The agent holds the customer, then himself, to music of his own; he mutes the customer.",
+		Name: "hold-music", Description: "The agent holds the customer twice, to music of his own each time, and mutes himself.",
 		turns: func(o origin, rng *rand.Rand) []turn {
-			return []turn{holds{music: fmt.Sprintf("call-%d", o.n), holdFor: 1 + 2*rng.Float64(), legs: []string{"customer", "me"}, mutes: true}}
+			return []turn{holds{music: fmt.Sprintf("call-%d", o.n), holdFor: 1 + 2*rng.Float64(), times: 2, mutes: true}}
 		},
 	},
 	{

@@ -16,8 +16,9 @@ const (
 
 // fall is an agent's browser that dies in the middle of a talk.
 type fall struct {
-	agent string  // how he comes back
-	after float64 // seconds
+	agent   string  // how he comes back
+	after   float64 // seconds
+	hangsUp bool    // by mistake: his browser is as it was
 }
 
 func (t fall) takes() int {
@@ -33,6 +34,11 @@ func (t fall) play(ctx context.Context, d *desk) (stays bool) {
 	d.fell = true
 	c.expectGuest(guest{takes: true, welcome: welcome{after: c.answerAfter}})
 	c.update(func(s *shared) { s.awaited = time.Now() })
+	if t.hangsUp {
+		a.r.tell(AgentHangsUp, a.entry.Name, d.call, "hangs up by mistake")
+		d.w.line.HangUp()
+		return false
+	}
 	a.update(func() {
 		a.absence = func(ctx context.Context) bool {
 			switch t.agent {
