@@ -302,7 +302,7 @@ func TestTheAnnouncementIsATemplate(t *testing.T) {
 func TestACustomerWhoseAgentIsGoneHearsWhatHappens(t *testing.T) {
 	t.Parallel()
 	b := setupWebhooks(t, func(c *WebhookConfig) { c.RescueAnnouncement = "Please wait." })
-	require.Equal(t, "https://calls.example.com/twilio/rescue-wait#rc=5&rp=all", RescueWait(b.cfg.PublicURL))
+	require.Equal(t, "https://calls.example.com/twilio/rescue-wait", RescueWait(b.cfg.PublicURL))
 	answer := b.do(b.request(http.MethodGet, PathRescueWait, url.Values{"CallSid": {testCall}}))
 	require.Equal(t, http.StatusOK, answer.Code)
 	require.Contains(t, answer.Body.String(), `<Say>Please wait.</Say><Play loop="0">`)

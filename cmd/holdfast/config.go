@@ -355,9 +355,12 @@ func (c *config) timeProblems() []error {
 	return wrong
 }
 
-// inShort is a time without what is zero: "10m" for "10m0s".
+// inShort is a time of whole minutes without what is zero: "10m" for "10m0s".
 func inShort(d time.Duration) string {
-	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dm", d/time.Minute)
 }
 
 // fetched is an address that Twilio fetches: what begins with "/" is under the public URL.

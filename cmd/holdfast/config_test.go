@@ -81,7 +81,7 @@ func TestCallsAreToldHowLongPeopleMayTakeAndWhatIsPlayed(t *testing.T) {
 	require.Equal(t, 90*time.Second, s.TransferWithin)
 	require.Equal(t, 20*time.Second, s.RejoinWithin, "default")
 	require.Equal(t, 3*time.Minute, s.QueueAgainWithin)
-	require.Equal(t, "https://calls.example.com/x/twilio/rescue-wait#rc=5&rp=all", s.RescueMusic, "our own sentence")
+	require.Equal(t, "https://calls.example.com/x/twilio/rescue-wait", s.RescueMusic, "our own sentence")
 	cfg.RescueMusic = "/assets/rescue.xml"
 	require.Equal(t, "https://calls.example.com/x/assets/rescue.xml", cfg.settings().RescueMusic)
 	cfg.RescueMusic = "https://example.com/rescue.xml"
