@@ -71,7 +71,8 @@ var documents = map[string]Response{
 			Input: "dtmf", Action: "https://example.com/twilio/announce/key?call=CA1#rc=5&rp=all", Method: "POST", TimeoutSeconds: 5,
 			FinishOnKey: new(""), NumDigits: 1, Prompts: Prompts{Say{Text: "Press 1 to take the call."}},
 		},
-		Say{Text: "Goodbye."}, Hangup{},
+		Say{Text: "Goodbye."},
+		Hangup{},
 	},
 	"announce_join": {Dial{Nouns: Nouns{Conference{
 		Beep: "false", StartConferenceOnEnter: new(true), EndConferenceOnExit: new(false), ParticipantLabel: "agent-2", WaitURL: new(""),
