@@ -147,7 +147,11 @@ func (s *State) legStatus(now time.Time, e CallStatusChanged) {
 	if terminal(e.Status) || statusRank(e.Status) > statusRank(l.Status) {
 		l.Status = e.Status
 	}
-	if terminal(e.Status) {
+	switch {
+	case !terminal(e.Status):
+	case l.State == LegJoined:
+		l.leave(now, reasonHungUp) // the conference's own word of it comes later, or never
+	default:
 		l.leave(now, e.Status)
 	}
 }
