@@ -162,7 +162,7 @@ func statusRank(status string) int {
 }
 
 // settleInvitations sees who came, and who cannot come any more.
-func (s *State) settleInvitations(now time.Time) {
+func (s *State) settleInvitations() {
 	for n := range s.Invitations {
 		i := &s.Invitations[n]
 		l := s.Leg(i.Leg)
