@@ -1,6 +1,9 @@
 package call
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // allowsTransfer: one transfer at a time, by somebody who has the call, of a customer who is there.
 func (s *State) allowsTransfer(e TransferRequested) error {
@@ -41,10 +44,8 @@ func (s *State) allowsInTransfer(q Request, statuses ...TransferStatus) error {
 	case t == nil:
 		return &NotAllowed{CodeNoTransfer, "no transfer is under way"}
 	}
-	for _, status := range statuses {
-		if t.Status == status {
-			return nil
-		}
+	if slices.Contains(statuses, t.Status) {
+		return nil
 	}
 	return &NotAllowed{CodeNotConsulting, fmt.Sprintf("the transfer is %s", t.Status)}
 }
@@ -56,6 +57,7 @@ func (s *State) judgeTransfer(a Action) (ActionStatus, string) {
 		return ActionVerified, ""
 	}
 	switch t.Status {
+	case TransferIsUnknown, TransferIsCalling: // below
 	case TransferIsFailed:
 		if i.Failure == FailedUnknown {
 			return ActionFailed, string(t.Failure)

@@ -16,6 +16,7 @@ import (
 type invited struct {
 	dice      *dice // draws evenly, if set; rapid prefers small values, which seldom lead far
 	plain     bool  // nobody is ever brought in
+	held      bool  // people may ask that the customer be held
 	announced bool  // the first task's agents hear whom they get
 	tasks     []*sought
 	legs      map[call.SID]*dialled
