@@ -146,7 +146,7 @@ func (s *State) look() ReadBack {
 	}
 	for i := range s.Invitations {
 		if i := &s.Invitations[i]; i.byTask() && s.remains(i) && (i.Doubt || i.Task.SID != "") {
-			l.Tasks = append(l.Tasks, s.askedTask(i))
+			l.Call, l.Tasks = s.ID, append(l.Tasks, s.askedTask(i))
 		}
 	}
 	return l

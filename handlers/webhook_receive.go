@@ -29,6 +29,7 @@ const idempotencyHeader = "I-Twilio-Idempotency-Token"
 type webhookRequest struct {
 	params url.Values // the form's, or the query's of a GET; a handler gets them cleaned of what must not be kept
 	query  url.Values // the URL's: what we wrote into it when we handed it out
+	keyed  string     // the key that was pressed: to be looked at, and never kept
 	token  string     // I-Twilio-Idempotency-Token: the same over the retries of one request
 	at     time.Time
 }
@@ -62,6 +63,7 @@ func (w *Webhooks) webhook(next func(echo.Context, *webhookRequest) error) echo.
 		if refusal := w.belongs(c.Request(), in); refusal != nil {
 			return w.refuse(c, in, *refusal)
 		}
+		in.keyed = in.params.Get("Digits")
 		in.params = cleaned(in.params) // once it is Twilio's: the signature is that of what came
 		return next(c, in)
 	}

@@ -42,7 +42,7 @@ func (w *Webhooks) assignment(c echo.Context, in *webhookRequest) error {
 	defer func(from time.Time) {
 		w.metrics.assignment.Record(ctx, time.Since(from).Seconds())
 	}(time.Now())
-	a := assignmentOf(in.params)
+	a := assignmentOf(in.params, nil)
 	if a.Reservation == "" || a.Task == "" {
 		return w.refuse(c, in, webhookRefusal{http.StatusBadRequest, refusedMalformed, "ReservationSid or TaskSid is missing."})
 	}
@@ -55,17 +55,32 @@ func (w *Webhooks) assignment(c echo.Context, in *webhookRequest) error {
 		w.keep(ctx, in, d)
 		return c.JSONBlob(http.StatusOK, []byte("{}")) // no instruction, which TaskRouter takes without a word
 	}
-	manual := w.cfg.Modes[in.params.Get("WorkflowSid")] == ModeFlex
-	answer := []byte("{}") // no instruction: the agent accepts, by our API or by an instruction of Flex's own
-	if !manual {
-		var err error
-		if answer, err = w.instruct(id, a, task); err != nil {
-			return err
-		}
+	a.Invitation = task.invitation()
+	event := call.AssignmentRequested{Assignment: a, Caller: callerOf(task)}
+	answer, err := w.answerOffer(ctx, id, w.cfg.Modes[in.params.Get("WorkflowSid")], &event, task)
+	if err != nil {
+		return err
 	}
-	d.subject, d.event = callSubject(id), call.AssignmentRequested{Assignment: a, Caller: callerOf(task), Manual: manual}
+	d.subject, d.event = callSubject(id), event
 	w.keep(ctx, in, d)
 	return c.JSONBlob(http.StatusOK, answer)
+}
+
+// answerOffer is the answer to the offer of a call to an agent, and says in the event what it is.
+func (w *Webhooks) answerOffer(ctx context.Context, id call.ID, mode RoutingMode, e *call.AssignmentRequested, task attributes) ([]byte, error) {
+	if e.Invitation != "" || mode == ModeAnnounce {
+		if answer, err := w.announcing(id, e.Assignment, task); err != nil || answer != nil {
+			e.Announced = err == nil
+			return answer, err
+		}
+		w.log.LogAttrs(ctx, slog.LevelError, "an agent cannot be dialled to hear whom he gets: no caller ID is set, and the customer dialled no number",
+			slog.String("call", string(id)), slog.String("agent", string(e.Agent)))
+	}
+	if e.Invitation != "" || mode == ModeFlex {
+		e.Manual = true
+		return []byte("{}"), nil // no instruction: the agent accepts, by our API or by an instruction of Flex's own
+	}
+	return w.instruct(id, e.Assignment, task)
 }
 
 // events takes TaskRouter's event callbacks.

@@ -60,6 +60,19 @@ type conferenceInstruction struct {
 //
 //	func (s *Simulator) startConferenceLocked(in conferenceInstruction)
 
+// startCallLocked (Voice) dials the agent for an instruction "call", and runs its TwiML on his leg. With Accept it reports by
+// agentAnsweredLocked or conferenceFailedLocked.
+//
+//	func (s *Simulator) startCallLocked(in callInstruction) (callSID string)
+
+// agentAnsweredLocked (TaskRouter) is told that the leg of an instruction "call" with Accept was answered: the reservation is accepted.
+//
+//	func (s *Simulator) agentAnsweredLocked(reservationSID string)
+
+// redirectLegLocked (Voice) lets a leg in progress run other TwiML, for the instruction "redirect".
+//
+//	func (s *Simulator) redirectLegLocked(callSID, address string) *apiError
+
 // dropReservationLegLocked (Voice) hangs up an agent's leg that still rings or has not met the customer, because its reservation ended.
 //
 //	func (s *Simulator) dropReservationLegLocked(reservationSID string)

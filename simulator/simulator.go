@@ -28,6 +28,10 @@ type Config struct {
 	Wrap func(http.Handler) http.Handler
 	// Faults are what goes wrong on the way between Twilio and the application. Default: nothing.
 	Faults Faults
+	// Silences chooses what happens where Twilio's documentation is silent.
+	Silences Silences
+	// Bounds are how long what must not last may last before it is a violation. Default: each field's own.
+	Bounds Bounds
 	// Logger gets what Twilio's debugger would show: refused requests, webhooks that failed, TwiML that was not understood.
 	// Default: discard.
 	Logger *slog.Logger
@@ -54,6 +58,8 @@ type Simulator struct {
 	rest   http.Handler
 	tr     *taskRouter // under mu
 	voice  *voice      // under mu
+
+	watched bool // under mu: what must not last is looked for
 }
 
 // New starts a simulated Twilio with an empty account.
@@ -71,6 +77,7 @@ func New(cfg Config) *Simulator {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Bounds = cfg.Bounds.withDefaults()
 	s.cfg, s.log = cfg, cfg.Logger
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stats = newStatsBook()

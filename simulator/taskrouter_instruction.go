@@ -153,7 +153,11 @@ func (s *Simulator) instructLocked(r *reservation, name string, get parameters, 
 		}
 		r.accepting = true
 		s.startConferenceLocked(in)
-	case "call", "dequeue", "redirect", "supervise":
+	case "call":
+		return s.callLocked(r, get)
+	case "redirect":
+		return s.redirectLocked(r, get)
+	case "dequeue", "supervise":
 		return errInvalid("the instruction %q is not simulated", name)
 	default:
 		return errCode(codeBadInstruction, "unknown instruction %q", name)
@@ -179,39 +183,28 @@ const codeBadTimeout = 14233
 
 // conferenceFrom reads a conference instruction's parameters with Twilio's defaults.
 func conferenceFrom(r *reservation, get parameters) (in conferenceInstruction, bad *apiError) {
-	text := func(key, def string) string {
-		if v, ok := get(key); ok && v != "" {
-			return v
-		}
-		return def
-	}
-	flag := func(key string, def bool) bool { return strings.EqualFold(text(key, strconv.FormatBool(def)), "true") }
-	attribute := func(of map[string]any, key string) string {
-		v, _ := of[key].(string)
-		return v
-	}
 	t := r.task
 	in = conferenceInstruction{
-		TaskSID: t.sid, ReservationSID: r.sid, CustomerCallSID: attribute(t.attrs, "call_sid"),
-		To:   text("to", attribute(r.agent.attrs, "contact_uri")),
-		From: text("from", attribute(t.attrs, "to")),
+		TaskSID: t.sid, ReservationSID: r.sid, CustomerCallSID: stringAttribute(t.attrs, "call_sid"),
+		To:   get.text("to", stringAttribute(r.agent.attrs, "contact_uri")),
+		From: get.text("from", stringAttribute(t.attrs, "to")),
 
-		EndConferenceOnExit:         flag("end_conference_on_exit", false),
-		EndConferenceOnCustomerExit: flag("end_conference_on_customer_exit", false),
-		StartConferenceOnEnter:      flag("start_conference_on_enter", true),
-		Muted:                       flag("muted", false),
-		Beep:                        text("beep", "true"),
-		WaitURL:                     text("wait_url", ""),
-		WaitMethod:                  text("wait_method", "POST"),
-		Record:                      flag("record", false),
-		ConferenceRecord:            text("conference_record", "false"),
+		EndConferenceOnExit:         get.flag("end_conference_on_exit", false),
+		EndConferenceOnCustomerExit: get.flag("end_conference_on_customer_exit", false),
+		StartConferenceOnEnter:      get.flag("start_conference_on_enter", true),
+		Muted:                       get.flag("muted", false),
+		Beep:                        get.text("beep", "true"),
+		WaitURL:                     get.text("wait_url", ""),
+		WaitMethod:                  get.text("wait_method", "POST"),
+		Record:                      get.flag("record", false),
+		ConferenceRecord:            get.text("conference_record", "false"),
 
-		ConferenceStatusCallback:       text("conference_status_callback", ""),
-		ConferenceStatusCallbackMethod: text("conference_status_callback_method", "POST"),
-		ConferenceStatusCallbackEvents: splitWords(text("conference_status_callback_event", "")),
-		StatusCallback:                 text("status_callback", ""),
-		StatusCallbackMethod:           text("status_callback_method", "POST"),
-		StatusCallbackEvents:           splitWords(text("status_callback_event", "")),
+		ConferenceStatusCallback:       get.text("conference_status_callback", ""),
+		ConferenceStatusCallbackMethod: get.text("conference_status_callback_method", "POST"),
+		ConferenceStatusCallbackEvents: splitWords(get.text("conference_status_callback_event", "")),
+		StatusCallback:                 get.text("status_callback", ""),
+		StatusCallbackMethod:           get.text("status_callback_method", "POST"),
+		StatusCallbackEvents:           splitWords(get.text("status_callback_event", "")),
 	}
 	if in.To == "" {
 		return in, errInvalid("the worker has no contact_uri, and the instruction no to")
@@ -219,12 +212,6 @@ func conferenceFrom(r *reservation, get parameters) (in conferenceInstruction, b
 	if in.From == "" {
 		return in, errInvalid("the task has no to, and the instruction no from")
 	}
-	if v := text("timeout", ""); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 || n > 999 {
-			return in, errCode(codeBadTimeout, "Timeout %q is not a number of at most 999 seconds", v)
-		}
-		in.Timeout = n
-	}
-	return in, nil
+	in.Timeout, bad = get.ring()
+	return in, bad
 }

@@ -234,6 +234,7 @@ type reservation struct {
 	asking    bool // the assignment callback is not answered yet
 	expired   bool // the time ran out while it was not
 	stopTimer func()
+	callSID   string // the leg that the instruction "call" dialled last
 }
 
 // holds reports whether the reservation takes up its agent's capacity.

@@ -85,7 +85,7 @@ func (s *Simulator) updateReservation(q *request) (int, any) {
 	case r.accepting:
 		bad = errCode(codeAlreadyAccepting, "Reservation %s is being accepted already", r.sid)
 	default:
-		bad = s.instructLocked(r, instruction, q.formParameters(), "worker_activity_sid")
+		bad = s.instructLocked(r, instruction, q.formParameters().below(instruction), "worker_activity_sid")
 	}
 	if bad != nil {
 		return fail(bad)

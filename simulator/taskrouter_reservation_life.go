@@ -57,6 +57,9 @@ func (s *Simulator) closeReservationLocked(r *reservation, status, kind string) 
 		r.accepting = false
 		s.dropReservationLegLocked(r.sid)
 	}
+	if c := s.voice.calls[r.callSID]; c != nil && r.status == statusPending && s.cfg.Silences.EndedHangsUp && !c.over() {
+		s.hangUpLocked(c, leftByAPI)
+	}
 	a, ac := r.agent, r.agent.channel(r.task.channel)
 	before := 0
 	if ac != nil {

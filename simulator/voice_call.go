@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"maps"
 	"math"
 	"net/url"
 	"strconv"
@@ -60,6 +61,10 @@ type voiceCall struct {
 	gathering   *gathering
 
 	lastTask string // of the last Enqueue
+	task     string // the task whose instruction dialled this leg, "" for any other leg
+
+	customer bool     // it waited for an agent by a task
+	heard    []*Heard // oldest first
 
 	onAnswerLocked func() // an outbound leg was answered
 	onEndLocked    func() // the leg has ended
@@ -70,6 +75,7 @@ type statusCallback struct {
 	url, method string
 	events      map[string]bool
 	sequence    int
+	extra       url.Values // told beside the call's own parameters
 }
 
 func newStatusCallback(address, method string, events []string) statusCallback {
@@ -100,6 +106,7 @@ func (s *Simulator) newCallLocked(direction, from, to string) *voiceCall {
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	c.line = newLine(s, c)
 	s.voice.addCall(c)
+	s.watchLocked()
 	return c
 }
 
@@ -126,6 +133,7 @@ func (s *Simulator) endCallLocked(c *voiceCall, status string, sipCode int, reas
 	now := time.Now()
 	c.status, c.sipCode, c.ended, c.updated = status, sipCode, now, now
 	c.cancel()
+	delete(s.voice.alive, c)
 	s.detachLocked(c, reason)
 	s.callEventLocked(c, "completed")
 	s.stats.callEnded(status)
@@ -216,6 +224,7 @@ func (s *Simulator) callEventLocked(c *voiceCall, event string) {
 	v.Set("CallbackSource", "call-progress-events")
 	v.Set("SequenceNumber", strconv.Itoa(cb.sequence))
 	cb.sequence++
+	maps.Copy(v, cb.extra)
 	if c.over() {
 		seconds := s.duration(c)
 		v.Set("CallDuration", strconv.Itoa(seconds))

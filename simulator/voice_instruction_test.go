@@ -35,6 +35,7 @@ func newCentre(t *testing.T, instruction object) *centre {
 	create("/"+c.workspace+"/Workers", "FriendlyName=ann", `Attributes={"contact_uri":"client:ann"}`, "ActivitySid="+ready)
 	queue := create("/"+c.workspace+"/TaskQueues", "FriendlyName=All", "TargetWorkers=1==1")
 	c.workflow = create("/"+c.workspace+"/Workflows", "FriendlyName=Inbound", "AssignmentCallbackUrl="+b.url("/assign"),
+		"TaskReservationTimeout=86400",
 		`Configuration={"task_routing":{"default_filter":{"queue":"`+queue+`"}}}`)
 	b.twiml("/voice", "<Enqueue workflowSid='"+c.workflow+"' action='/after' waitUrl='/wait'><Task priority='5'>{\"skill\":\"x\"}</Task></Enqueue>")
 	b.twiml("/wait", "<Play>/music.mp3</Play>")
@@ -45,14 +46,19 @@ func newCentre(t *testing.T, instruction object) *centre {
 		"end_conference_on_customer_exit": true, "timeout": 900,
 	}
 	maps.Copy(answer, instruction)
-	b.page("/assign", func(url.Values) (int, string, string) {
+	c.answer(answer)
+	return c
+}
+
+// answer is what assignments are answered from now on.
+func (c *centre) answer(answer object) {
+	c.page("/assign", func(url.Values) (int, string, string) {
 		body, err := json.Marshal(answer)
 		if err != nil {
 			return http.StatusInternalServerError, "text/plain", err.Error()
 		}
 		return http.StatusOK, "application/json", string(body)
 	})
-	return c
 }
 
 // talk brings a caller and ann together.

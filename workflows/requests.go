@@ -122,6 +122,32 @@ func actionOf(e call.Event) (string, bool) {
 		return e.Action, true
 	case call.WrapupCompleteRequested:
 		return e.Action, true
+	case call.JoinRequested:
+		return e.Action, true
+	case call.WithdrawRequested:
+		return e.Action, true
+	case call.TransferRequested:
+		return e.Action, true
+	case call.SwapRequested:
+		return e.Action, true
+	case call.MergeRequested:
+		return e.Action, true
+	case call.TransferCompleteRequested:
+		return e.Action, true
+	case call.TransferCancelRequested:
+		return e.Action, true
+	case call.RejoinRequested:
+		return e.Action, true
+	case call.SuperviseRequested:
+		return e.Action, true
+	case call.SupervisionModeRequested:
+		return e.Action, true
+	case call.TakeOverRequested:
+		return e.Action, true
+	case call.HelpRequested:
+		return e.Action, true
+	case call.HelpDismissed:
+		return e.Action, true
 	default:
 		return "", false
 	}
