@@ -128,6 +128,7 @@ func NewServer(cfg Config) (*Server, error) {
 	e.Logger.SetOutput(io.Discard) // what matters goes to slog
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = s.answerError
+	e.Binder = bodies{}
 	e.Use(identify, s.observe, s.recover, s.guard)
 
 	h := &health{version: cfg.Version, log: cfg.Logger, away: map[string]bool{}}

@@ -40,7 +40,9 @@ type frame struct {
 	seq    int64
 	call   string
 	agents []string
-	wire   []byte
+	// private is not for agents, whomever it concerns.
+	private bool
+	wire    []byte
 }
 
 func newFrame(e store.Entry) (frame, error) {
@@ -58,7 +60,7 @@ func newFrame(e store.Entry) (frame, error) {
 	b.WriteString("\nevent: timeline\ndata: ")
 	b.Write(data)
 	b.WriteString("\n\n")
-	return frame{seq: e.Seq, call: e.Call, agents: e.Agents, wire: b.Bytes()}, nil
+	return frame{seq: e.Seq, call: e.Call, agents: e.Agents, private: e.Private, wire: b.Bytes()}, nil
 }
 
 // Sizes of the feed, in timeline entries. A call makes about 60.
