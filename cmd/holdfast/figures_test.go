@@ -179,7 +179,7 @@ func (f *figuresReport) memory(t *testing.T, calls int) {
 	const most = 1000 // calls that TaskRouter gives to one agent
 	script = script.Staff((calls + most - 1) / most)
 	for i := range script.Centre.Agents {
-		script.Centre.Agents[i].Capacity = most
+		script.Centre.Agents[i].Capacity, script.Centre.Agents[i].Skills = most, script.Centre.Agents[0].Skills
 	}
 	dir := t.TempDir()
 	s := &stage{script: script, sim: simulator.New(simulator.Config{Seed: 3, Second: 20 * time.Millisecond})}
