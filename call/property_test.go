@@ -98,7 +98,7 @@ func cared(t *rapid.T, s *call.State) {
 		return // somebody who can let him go
 	}
 	alone := !slices.ContainsFunc(s.Legs, func(l call.Leg) bool { return l.State == call.LegJoined && l.Role != call.RoleCustomer })
-	if !c.Hold && !alone || s.AnsweredAt.IsZero() {
+	if !c.Hold && !alone {
 		return
 	}
 	watched := slices.ContainsFunc(s.Deadlines, func(d call.Deadline) bool { return d.Kind != call.DeadlineSilence && d.Kind != call.DeadlineWrapUp })

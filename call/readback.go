@@ -107,6 +107,7 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, asked Fl
 		}
 		p = leg.lookedAt(p, asked.Number)
 		leg.State, leg.Conference, leg.Reason, leg.LeftAt = LegJoined, c.Conference, "", time.Time{}
+		s.cameIn(leg)
 		s.setFlags(now, leg, p)
 	}
 	for i := range s.Legs {

@@ -97,6 +97,9 @@ func describe(s *call.State) []string {
 		if l.Muted {
 			text += " muted"
 		}
+		if l.Coaching {
+			text += " coaching " + string(l.Coach)
+		}
 		if l.State == call.LegLeft {
 			text += " (" + l.Reason + ")"
 		}
