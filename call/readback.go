@@ -30,7 +30,7 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 	}
 	if c := e.Snapshot.Conference; c != nil {
 		s.readBackConference(now, *c, asked)
-		s.WantLook = s.WantLook || s.anyDoubt()
+		s.superviseAgain()
 	}
 	for _, t := range e.Snapshot.Tasks {
 		s.readBackTask(now, t)
