@@ -138,20 +138,20 @@ func (s *State) offerFailed(now time.Time, a Assignment, taskStatus string) {
 	switch {
 	case r.Status != ReservationIsCanceled || r.Missed:
 	case taskStatus == "pending" || taskStatus == "reserved":
-		s.missed(a.Reservation)
+		s.missed(now, a.Reservation)
 	default:
 		s.setDeadline(DeadlineMissed, string(a.Reservation), now.Add(s.Settings.ConfirmWithin))
 	}
 }
 
 // missed: the caller is still there, so it was the agent who did not come. TaskRouter does not move him off by itself then.
-func (s *State) missed(sid ReservationSID) {
+func (s *State) missed(now time.Time, sid ReservationSID) {
 	r := s.findReservation(sid)
 	if r == nil || r.Missed || !r.Instructed || s.customerGone() || s.Task.closed() || s.WantEnd || s.legOf(sid) != nil {
 		return
 	}
-	r.Missed = true
-	r.WantOff = s.Settings.NotAnswering != "" && r.Agent != ""
+	r.Missed, r.MissedAt = true, now
+	r.WantOff = (s.Settings.NotAnswering != "" || s.Settings.Floor) && r.Agent != ""
 }
 
 // connectOverdue: an assignment brought nobody together in time, as far as we were told. The call is read back; what that shows decides,

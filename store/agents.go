@@ -63,7 +63,7 @@ type AgentChange struct {
 	At               time.Time   `json:"at"`   // by TaskRouter's clock; what is older than what is known does not count
 	Removed          bool        `json:"removed,omitempty"`
 	Name             string      `json:"name,omitempty"`
-	Address          string      `json:"address,omitempty"`
+	Address          *string     `json:"address,omitempty"` // nil is not told: TaskRouter's lists leave attributes out
 	AvailabilitySID  string      `json:"availability_sid,omitempty"`
 	AvailabilityName string      `json:"availability_name,omitempty"`
 	Since            time.Time   `json:"since,omitzero"` // default: At, if it is another one than before
@@ -115,10 +115,14 @@ func (s *Store) applyAgent(ctx context.Context, tx *sqlx.Tx, c AgentChange) (seq
 	if err != nil {
 		return 0, err
 	}
+	address := was.address
+	if c.Address != nil {
+		address = *c.Address
+	}
 	changed, moved := false, false
 	if !known || at >= was.seen {
 		moved = was.availability != c.AvailabilitySID
-		changed = !known || moved || was.name != c.Name || was.address != c.Address
+		changed = !known || moved || was.name != c.Name || was.address != address
 		since := c.Since
 		if since.IsZero() {
 			since = c.At
@@ -129,7 +133,7 @@ func (s *Store) applyAgent(ctx context.Context, tx *sqlx.Tx, c AgentChange) (seq
 				availability_at = CASE WHEN agents.availability_sid = excluded.availability_sid THEN agents.availability_at ELSE excluded.availability_at END,
 				availability_sid = excluded.availability_sid, availability_name = excluded.availability_name, seen_at = excluded.seen_at
 			WHERE excluded.seen_at >= agents.seen_at`),
-			plainArgs(c.SID, c.Name, c.Address, c.AvailabilitySID, c.AvailabilityName, micros{&since}, at)...)
+			plainArgs(c.SID, c.Name, address, c.AvailabilitySID, c.AvailabilityName, micros{&since}, at)...)
 		if err != nil {
 			return 0, err
 		}

@@ -12,8 +12,9 @@ func testAgents(t *testing.T, open opener) {
 	s := open(t)
 	ctx := t.Context()
 	availabilities := []AvailabilityRow{{SID: "WA1", Name: "Available", Available: true}, {SID: "WA2", Name: "Break"}}
+	address := "client:ann"
 	ann := func(second int, availability string) AgentChange {
-		return AgentChange{SID: "WK1", Kind: KindAgentChanged, At: at(second), Name: "ann", Address: "client:ann", AvailabilitySID: availability, AvailabilityName: "old name"}
+		return AgentChange{SID: "WK1", Kind: KindAgentChanged, At: at(second), Name: "ann", Address: &address, AvailabilitySID: availability, AvailabilityName: "old name"}
 	}
 	require.NoError(t, s.ReplaceFloor(ctx, Floor{At: at(1), Availabilities: availabilities, Agents: []AgentChange{
 		ann(1, "WA2"), {SID: "WK2", At: at(1), Name: "bob", AvailabilitySID: "WA1"},
@@ -40,6 +41,8 @@ func testAgents(t *testing.T, open opener) {
 	require.NoError(t, err)
 	require.Equal(t, []ChannelRow{{Channel: "voice", Capacity: 2, Tasks: 2, Available: true}}, one.Channels, "a capacity that is not told stays")
 
+	require.Equal(t, "client:ann", one.Address)
+	busy.Address = nil
 	before, err := s.LastSeq(ctx)
 	require.NoError(t, err)
 	require.NoError(t, s.ApplyAgent(ctx, busy))

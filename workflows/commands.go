@@ -72,6 +72,8 @@ func (w *callWorkflow) start(ctx workflow.Context, command call.Command) workflo
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.RejectReservation, c)
 	case call.SetAvailability:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.SetAvailability, c)
+	case call.ReportMissed:
+		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.ReportMissed, c)
 	case call.ReadBack:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.ReadBack, c)
 	default:
