@@ -103,9 +103,22 @@ func (a *Activities) ProjectFloor(ctx context.Context, step store.FloorStep) err
 	return nil
 }
 
+// FloorEntry is one line of what became of agents.
+type FloorEntry struct {
+	Number int64 // never given again
+	At     time.Time
+	Kind   string // of the [floor.Change], or KindAlert
+	Source Source
+	Agents []string // whom it concerns; nobody: supervisors alone are told
+	Data   json.RawMessage
+}
+
 // NewFloorStep is what [Activities.ProjectFloor] writes of the agents of whom something changed. It computes and does nothing else.
-func NewFloorStep(workspace string, s *floor.State, changed []floor.AgentSID, entries []store.Entry, position int64) store.FloorStep {
-	step := store.FloorStep{Workspace: workspace, Entries: entries, Acked: position}
+func NewFloorStep(workspace string, s *floor.State, changed []floor.AgentSID, entries []FloorEntry, position int64) store.FloorStep {
+	step := store.FloorStep{Workspace: workspace, Acked: position}
+	for _, e := range entries {
+		step.Entries = append(step.Entries, store.Entry{Number: e.Number, At: e.At, Kind: e.Kind, Source: string(e.Source), Agents: e.Agents, Data: e.Data})
+	}
 	for _, sid := range changed {
 		a := s.Agent(sid)
 		if a == nil {

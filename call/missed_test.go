@@ -17,8 +17,10 @@ func TestWhereTheFloorDecidesTheCallOnlyTellsOfWhoDidNotCome(t *testing.T) {
 	s := call.New("CA1", settings)
 	offer := call.Assignment{Reservation: "WR1", Task: "WT1", Agent: "WK1", AgentName: "ann", Queue: "WQ1", QueueName: "Support"}
 	for _, e := range []call.Event{
-		call.CallReceived{Call: "CA1", From: "+15550000001", To: "+15550000002", Direction: "inbound"}, call.TaskCreated{Task: "WT1", Call: "CA1"},
-		call.ReservationCreated{Assignment: offer}, call.AssignmentRequested{Assignment: offer},
+		call.CallReceived{Call: "CA1", From: "+15550000001", To: "+15550000002", Direction: "inbound"},
+		call.TaskCreated{Task: "WT1", Call: "CA1"},
+		call.ReservationCreated{Assignment: offer},
+		call.AssignmentRequested{Assignment: offer},
 	} {
 		s.Apply(now, e)
 	}
