@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/simulator"
 	"holdfast/simulator/people"
@@ -172,10 +173,10 @@ func (s *stage) makeKeys() {
 
 // config is Holdfast's configuration for the stage.
 func (s *stage) config(cfg stageConfig, twilioURL string) config {
-	settings := scaled(cfg.second)
+	settings, breaking := scaled(cfg.second), scaledRule(cfg.second)
 	c := config{
 		PublicURL: s.public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
-		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings,
+		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings, Breaking: &breaking,
 	}
 	for _, w := range s.script.Centre.RoutingWorkflows {
 		c.Routing = append(c.Routing, routingConfig{Workflow: s.centre.RoutingWorkflows[w.Name], Mode: handlers.RoutingMode(w.Mode)})
@@ -202,6 +203,17 @@ func scaled(second time.Duration) call.Settings {
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)
 	s.LookAfter = scale(s.LookAfter, 15*time.Second)
 	return s
+}
+
+// scaledRule is the rule for agents who do not answer in such a world.
+func scaledRule(second time.Duration) floor.Rule {
+	r := floor.DefaultRule()
+	for d, least := range map[*time.Duration]time.Duration{
+		&r.Window: 5 * time.Second, &r.BackAfter: time.Second, &r.BackAfterMost: 5 * time.Second, &r.Calm: 5 * time.Second,
+	} {
+		*d = max(least, time.Duration(float64(*d)*second.Seconds()))
+	}
+	return r
 }
 
 // run lets the people of the script live on the stage.
