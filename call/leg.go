@@ -45,8 +45,11 @@ func (s *State) participant(now time.Time, p Participant) *Leg {
 	if p.Call == c.Call {
 		return c
 	}
-	if leg := s.dialledLeg(p.Call, Label(p.Label), ""); leg != nil {
+	if leg := s.Leg(p.Call); leg != nil {
 		return leg
+	}
+	if s.Invitation(Label(p.Label)) != nil {
+		return s.dialledLeg(p.Call, Label(p.Label), p.Instruction)
 	}
 	s.Legs = append(s.Legs, Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting})
 	return &s.Legs[len(s.Legs)-1]
@@ -84,6 +87,7 @@ func (s *State) joined(now time.Time, p Participant) {
 		return
 	}
 	leg.State, leg.Reason, leg.LeftAt = LegJoined, "", time.Time{}
+	s.cameIn(leg)
 	leg.setFlags(now, p)
 }
 

@@ -105,6 +105,7 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, sequence
 			leg.JoinedAt = now
 		}
 		leg.State, leg.Conference, leg.Reason, leg.LeftAt = LegJoined, c.Conference, "", time.Time{}
+		s.cameIn(leg)
 		leg.setFlags(now, p)
 	}
 	for i := range s.Legs {
