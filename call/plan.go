@@ -150,7 +150,10 @@ func (s *State) look() ReadBack {
 	}
 	for i := range s.Invitations {
 		if i := &s.Invitations[i]; i.byTask() && s.remains(i) && (i.Doubt || i.Task.SID != "") {
-			l.Call, l.Tasks = s.ID, append(l.Tasks, s.askedTask(i))
+			asked := s.askedTask(i)
+			if l.Tasks = append(l.Tasks, asked); asked.Task == "" {
+				l.Call = s.ID // a label names somebody within a call
+			}
 		}
 	}
 	return l
