@@ -50,6 +50,7 @@ func TestAnAgentIsSoughtByATaskWithTheAttributesOfTheFirst(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, call.TaskSID(newTask), sid)
 	form := b.form(t, "POST "+tasksPath)
+	//nolint:testifylint // letter for letter: large numbers stay what they are, and nothing is escaped
 	require.Equal(t, `{"big":12345678901234567890,"call_sid":"`+customer+`","conversations":{"case":"7","conversation_id":"`+task+`"},`+
 		`"holdfast_call_id":"`+customer+`","holdfast_invitation":"agent-2","holdfast_purpose":"transfer","holdfast_room":"`+task+`","holdfast_transferred_by":"Ann",`+
 		`"language":"en","note":"<b>&"}`, form.Get("Attributes"))

@@ -94,6 +94,18 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.requestJoin(now, e)
 	case WithdrawRequested:
 		s.requestWithdraw(e)
+	case TransferRequested:
+		s.requestTransfer(now, e)
+	case SwapRequested:
+		s.requestSwap(e)
+	case MergeRequested:
+		s.requestMerge(e)
+	case TransferCompleteRequested:
+		s.requestComplete(e)
+	case TransferCancelRequested:
+		s.requestCancel(now, e)
+	case RejoinRequested:
+		s.requestRejoin(now, e)
 	case CommandSucceeded:
 		s.commandSucceeded(now, e)
 	case CommandFailed:
@@ -125,9 +137,13 @@ func (s *State) settle(now time.Time) {
 	}
 	s.settleConference(now)
 	s.settleReservations()
-	s.settleInvitations(now)
+	s.settleInvitations()
+	s.settleConnects()
 	s.settleFlags(now)
+	s.settleTransfers(now)
 	s.settleCompany(now)
+	s.settleRescue(now)
+	s.settleWrapUps(now)
 	s.settleEnd(now)
 	s.settleFlights()
 	s.settleActions()

@@ -124,7 +124,7 @@ type (
 	}
 	// ReadBack asks Twilio for the state of everything that the call owns; its result is [CallReadBack]. Empty fields are not known.
 	ReadBack struct {
-		Call        ID             `json:"call_id,omitempty"` // with Tasks: whose they are
+		Call        ID             `json:"call_id,omitempty"` // whose Tasks are, where their labels alone are known
 		Customer    SID            `json:"customer,omitempty"`
 		Task        TaskSID        `json:"task_sid,omitempty"`
 		Reservation ReservationSID `json:"reservation_sid,omitempty"`

@@ -239,14 +239,13 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 	leg := s.Leg(SID(f.Subject))
 	switch f.Kind {
 	case "HoldParticipant":
-		leg.WantHold = leg.Hold
-		s.failActions(leg.Call, why, "HoldRequested", "UnholdRequested")
+		s.holdRefused(now, leg, why)
 	case "MuteParticipant":
 		leg.WantMuted = leg.Muted
 		s.failActions(leg.Call, why, "MuteRequested", "UnmuteRequested")
 	case "RemoveParticipant":
 		leg.WantGone = false
-		s.failActions(leg.Call, why, "LeaveRequested")
+		s.failActions(leg.Call, why, "LeaveRequested", "TransferRequested", "TransferCompleteRequested")
 	case "FlagParticipant":
 		s.alert(now, AlertFlagStuck, f.Subject, "endConferenceOnExit of this leg cannot be set: "+why)
 	case "InstructReservation":
@@ -276,6 +275,21 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")
 		s.settleLater(now)
 	}
+}
+
+// holdRefused: Twilio does not hold a leg, or does not let it go. Whoever asked is told so, and it stays as it is. But nobody is left on hold whom
+// the call itself wants back: after a while that is tried again.
+func (s *State) holdRefused(now time.Time, leg *Leg, why string) {
+	asked := slices.ContainsFunc(s.Actions, func(a Action) bool {
+		return a.Status == ActionOpen && a.Leg == leg.Call && a.Kind == "UnholdRequested"
+	})
+	s.transferStuck(now, leg.Call, why)
+	if !leg.WantHold && !asked {
+		s.settleLater(now)
+		return
+	}
+	leg.WantHold = leg.Hold
+	s.failActions(leg.Call, why, "HoldRequested", "UnholdRequested")
 }
 
 // tries is how often a command came to nothing so far.

@@ -147,7 +147,11 @@ func (s *State) legStatus(now time.Time, e CallStatusChanged) {
 	if terminal(e.Status) || statusRank(e.Status) > statusRank(l.Status) {
 		l.Status = e.Status
 	}
-	if terminal(e.Status) {
+	switch {
+	case !terminal(e.Status):
+	case l.State == LegJoined:
+		l.leave(now, reasonHungUp) // the conference's own word of it comes later, or never
+	default:
 		l.leave(now, e.Status)
 	}
 }
@@ -158,7 +162,7 @@ func statusRank(status string) int {
 }
 
 // settleInvitations sees who came, and who cannot come any more.
-func (s *State) settleInvitations(now time.Time) {
+func (s *State) settleInvitations() {
 	for n := range s.Invitations {
 		i := &s.Invitations[n]
 		l := s.Leg(i.Leg)

@@ -137,14 +137,14 @@ func (i *Invitation) why() string {
 	return string(i.Failure) + ": " + i.Detail
 }
 
-// judgeWithdraw: nothing that was made for him is left.
+// judgeWithdraw: nothing that was made for him is left; of one who had come, he is gone, and works after it for a while.
 func (s *State) judgeWithdraw(a Action) (ActionStatus, string) {
 	i := s.Invitation(a.Invitation)
 	if i == nil {
 		return ActionVerified, ""
 	}
 	l := s.Leg(i.Leg)
-	if !s.remains(i) && !s.flying(string(i.Label)) && (l == nil || l.State == LegLeft) {
+	if (i.Status == InvitationOver || !s.remains(i) && !s.flying(string(i.Label))) && (l == nil || l.State == LegLeft) {
 		return ActionVerified, ""
 	}
 	return ActionOpen, ""

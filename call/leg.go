@@ -176,11 +176,6 @@ func (s *State) customerGone() bool {
 	return terminal(s.CustomerStatus) || s.Moved || c.State == LegLeft && c.Reason == reasonHungUp
 }
 
-// company says whether anybody but the customer is in the conference.
-func (s *State) company() bool {
-	return slices.ContainsFunc(s.Legs, func(l Leg) bool { return l.Role != RoleCustomer && l.State == LegJoined })
-}
-
 // everybodyLeft says whether no leg is in the conference, and the conference is over.
 func (s *State) everybodyLeft() bool {
 	return s.everybodyOut() && !s.Conference.live()
@@ -192,49 +187,4 @@ func (s *State) met() bool {
 	return c != nil && !c.JoinedAt.IsZero() && slices.ContainsFunc(s.Legs, func(l Leg) bool {
 		return l.Role == RoleAgent && !l.JoinedAt.IsZero() && l.Conference == c.Conference
 	})
-}
-
-// settleCompany sees to a customer whom the last agent has left. An agent who hung up a telephone, or left by our API, ended the call.
-// A browser may have died: if the customer does not go as well within the grace, it has.
-func (s *State) settleCompany(now time.Time) {
-	if s.met() && s.AnsweredAt.IsZero() {
-		s.AnsweredAt = now
-	}
-	c := s.Customer()
-	alone := c != nil && c.State == LegJoined && !s.customerGone() && s.met() && !s.company() && s.Conference.live()
-	if !alone || s.WantEnd {
-		s.Deadlines = slices.DeleteFunc(s.Deadlines, func(d Deadline) bool { return d.Kind == DeadlineVanish && (c == nil || d.Subject != string(c.Call)) })
-		return
-	}
-	last := s.lastAgent()
-	if last.WantGone || last.Reason == reasonHungUp && !last.soft() {
-		s.end(endedByAgent)
-		return
-	}
-	s.setDeadline(DeadlineVanish, string(last.Call), now.Add(s.Settings.VanishGrace))
-}
-
-// lastAgent is the agent's leg that left last.
-func (s *State) lastAgent() *Leg {
-	var last *Leg
-	for i := range s.Legs {
-		l := &s.Legs[i]
-		if l.Role == RoleAgent && !l.JoinedAt.IsZero() && (last == nil || l.LeftAt.After(last.LeftAt)) {
-			last = l
-		}
-	}
-	return last
-}
-
-// vanished: the grace for a leg is over. An agent's leg that vanished leaves nobody with the customer: the call ends in order. A
-// customer's leg that somebody else took elsewhere did not come back: it is not ours any more.
-func (s *State) vanished(sid SID) {
-	leg := s.Leg(sid)
-	switch {
-	case leg == nil || leg.State != LegLeft:
-	case leg.Role == RoleCustomer:
-		s.Moved = true
-	default:
-		s.end(endedBySystem)
-	}
 }

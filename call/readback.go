@@ -42,7 +42,7 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 	case s.talkOver():
 		s.Close = true
 	case s.Task.Canceled && !s.met():
-		s.end(endedByTaskRouter)
+		s.requeue(now)
 	}
 }
 

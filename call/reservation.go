@@ -212,9 +212,14 @@ func (s *State) settleReservations() {
 	}
 	s.settleSpare()
 	for i := range s.Reservations {
-		r := &s.Reservations[i]
-		s.settleAnnounced(r)
-		if !s.sought(r) {
+		s.settleAnnounced(&s.Reservations[i])
+	}
+}
+
+// settleConnects waits for nobody any more where somebody came.
+func (s *State) settleConnects() {
+	for i := range s.Reservations {
+		if r := &s.Reservations[i]; !s.sought(r) {
 			s.clearDeadline(DeadlineConnect, string(r.Reservation))
 		}
 	}
@@ -314,15 +319,28 @@ func (s *State) findReservation(sid ReservationSID) *Reservation {
 	return nil
 }
 
-// Serving is the offer whose agent has the call, is being rung for it, or had it last; nil if it was never offered.
+// Serving is the offer whose agent has the call, is being rung for it, or had it last; nil if it was never offered. While a transfer is under way
+// it is who hands on; of several who are there, who came last.
 func (s *State) Serving() *Reservation {
-	var best *Reservation
+	if t := s.openTransfer(); t != nil {
+		if l := s.Leg(t.From); l != nil && l.State == LegJoined && s.findReservation(l.Reservation) != nil {
+			return s.findReservation(l.Reservation)
+		}
+	}
+	var best, here *Reservation
 	for i := range s.Reservations {
 		r := &s.Reservations[i]
+		l := s.legOf(r.Reservation)
+		if l != nil && l.State == LegJoined && !l.WantGone && r.Status != ReservationIsCanceled {
+			here = r
+		}
 		switch {
-		case s.legOf(r.Reservation) != nil && r.Status != ReservationIsCanceled, !r.lapsed():
+		case l != nil && r.Status != ReservationIsCanceled, !r.lapsed():
 			best = r
 		}
+	}
+	if here != nil {
+		return here
 	}
 	return best
 }

@@ -170,7 +170,7 @@ type Reservation struct {
 	Instructed bool `json:"instructed"`
 	// Announced says that the instruction was ours to have him dialled and told, and no more: accepting and bringing the customer is ours, too.
 	Announced bool `json:"announced,omitempty"`
-	AgentCall  SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
+	AgentCall SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
 	// Missed says that the agent's phone rang in vain; WantOff that he is to be moved off, until that is done.
 	Missed  bool `json:"missed,omitempty"`
 	WantOff bool `json:"want_off,omitempty"`
@@ -178,6 +178,8 @@ type Reservation struct {
 	// the task is to be offered to somebody else.
 	Looked       bool `json:"looked,omitempty"`
 	WantRejected bool `json:"want_rejected,omitempty"`
+	// WantWrapUp says that TaskRouter is to be told that the agent's part is over.
+	WantWrapUp bool `json:"want_wrap_up,omitempty"`
 	// WantAccepted says that the agent asked for the call; Declined that he asked not to have it, and wants to be at DeclinedTo then.
 	WantAccepted bool            `json:"want_accepted,omitempty"`
 	Declined     bool            `json:"declined,omitempty"`
@@ -204,7 +206,8 @@ type Task struct {
 	Canceled  bool      `json:"canceled"`
 	Completed bool      `json:"completed"`
 
-	WantCompleted bool `json:"want_completed"` // the agent's work after the call is done, or its time is over
+	WantCompleted bool      `json:"want_completed"`   // the agent's work after the call is done, or its time is over
+	OverAt        time.Time `json:"over_at,omitzero"` // when the agent's part in the call was over
 }
 
 // Conference is the room that the call happens in.
@@ -238,7 +241,8 @@ type State struct {
 	Invitations    []Invitation  `json:"invitations,omitempty"`  // oldest first
 	Invited        int           `json:"invited,omitempty"`      // labels given so far
 	Transfers      []Transfer    `json:"transfers,omitempty"`    // oldest first; the last may be open
-	Helps          []Help        `json:"helps,omitempty"`        // open wishes for a supervisor
+	Rescue         Rescue        `json:"rescue,omitzero"`
+	Helps          []Help        `json:"helps,omitempty"` // open wishes for a supervisor
 	Conference     Conference    `json:"conference"`
 	CustomerStatus string        `json:"customer_status,omitempty"` // the customer's CallStatus, as last told
 
@@ -247,7 +251,7 @@ type State struct {
 	Close    bool    `json:"close,omitempty"`     // Twilio had its time to close what the customer left behind: we do it now
 	Parting  Parting `json:"parting,omitempty"`   // whether a caller whom nobody comes for has been told
 	Moved    bool    `json:"moved,omitempty"`     // somebody else took the customer's leg elsewhere, for good
-	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "supervisor", "admin", "taskrouter", "system"
+	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "external", "supervisor", "admin", "taskrouter", "system"
 	Outcome  Outcome `json:"outcome,omitempty"`   // derived after each event, for a late one may tell more
 
 	Actions   []Action   `json:"actions,omitempty"` // open ones, and the last outcomes

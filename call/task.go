@@ -55,10 +55,10 @@ func (s *State) talkOver() bool {
 // settleEnd sees to what the customer leaves behind. Twilio closes most of it by itself and gets its time for that; then the call is read
 // back, and what remains is closed by us.
 func (s *State) settleEnd(now time.Time) {
-	if c := s.Customer(); c != nil && c.State == LegLeft && c.Reason == reasonMoved && !s.Moved {
+	if c := s.Customer(); c != nil && c.State == LegLeft && c.Reason == reasonMoved && !s.Moved && s.Parting == PartingUnknown {
 		s.setDeadline(DeadlineVanish, string(c.Call), now.Add(s.Settings.SettleWithin))
 	}
-	if s.Task.Canceled && !s.talkOver() && !s.met() {
+	if s.Task.Canceled && !s.talkOver() && !s.met() && (s.Rescue.Stage == RescueNone || s.WantEnd) {
 		// Canceled under a waiting caller: by its time to live, by somebody, or because no filter was left.
 		s.settleLater(now)
 		return
@@ -69,14 +69,8 @@ func (s *State) settleEnd(now time.Time) {
 	if s.WrappingAt.IsZero() {
 		s.WrappingAt = now
 	}
-	if s.met() && !s.Task.closed() && !s.Task.WantCompleted {
-		s.setDeadline(DeadlineWrapUp, "", s.WrappingAt.Add(s.Settings.WrapUpWithin))
-	}
 	if s.EndedBy == "" && s.customerGone() {
 		s.EndedBy = endedByCustomer
-	}
-	if s.Task.closed() {
-		s.clearDeadline(DeadlineWrapUp, "")
 	}
 	if s.loose() {
 		s.settleLater(now)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/url"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -12,7 +13,9 @@ import (
 const DefaultRescueAnnouncement = "We have lost the connection to your agent. Please stay on the line: somebody will be with you in a moment."
 
 // RescueWait is the address of what a customer hears whose agent is gone without a word, for whoever puts him on hold.
-func RescueWait(public *url.URL) string { return addressOf(public, PathRescueWait) }
+func RescueWait(public *url.URL) string {
+	return strings.TrimSuffix(public.String(), "/") + PathRescueWait // music is fetched without overrides
+}
 
 // rescueWait answers what a customer hears who is on hold because his agent is gone: what happened, then music. It decides nothing, and is not kept.
 func (w *Webhooks) rescueWait(c echo.Context, _ *webhookRequest) error {

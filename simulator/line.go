@@ -15,6 +15,7 @@ type line struct {
 	backlog []LineEvent // under the world's lock, as are the next two
 	pumping bool
 	closed  bool
+	dropped bool // the phone is dead, and Twilio has not noticed yet
 }
 
 const lineBuffer = 32
@@ -104,7 +105,7 @@ func (l *line) rings() bool {
 func (l *line) Answer() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	if l.rings() && !l.s.closing() {
+	if l.rings() && !l.s.closing() && !l.dropped {
 		l.s.answerCallLocked(l.c)
 	}
 }
@@ -112,7 +113,7 @@ func (l *line) Answer() {
 func (l *line) Reject() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	if l.rings() {
+	if l.rings() && !l.dropped {
 		l.s.endCallLocked(l.c, callBusy, 486, leftAddFailed)
 	}
 }
@@ -120,7 +121,9 @@ func (l *line) Reject() {
 func (l *line) HangUp() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	l.hangUpLocked()
+	if !l.dropped {
+		l.hangUpLocked()
+	}
 }
 
 func (l *line) hangUpLocked() {
@@ -141,10 +144,18 @@ func (l *line) hangUpLocked() {
 func (l *line) Drop() {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
-	if l.c.over() || l.rings() || l.s.closing() {
+	if l.c.over() || l.dropped || l.s.closing() {
 		return
 	}
-	l.s.after(1+4*l.s.rng.Float64(), l.HangUp)
+	l.dropped = true
+	if l.rings() {
+		return
+	}
+	l.s.after(1+4*l.s.rng.Float64(), func() {
+		l.s.mu.Lock()
+		defer l.s.mu.Unlock()
+		l.hangUpLocked()
+	})
 }
 
 func (l *line) Press(digits string) {
@@ -157,6 +168,9 @@ func (l *line) Press(digits string) {
 		return -1
 	}, digits)
 	c := l.c
+	if l.dropped {
+		return
+	}
 	if b := c.bridge; b != nil && b.hangupOnStar && b.parent == c && strings.ContainsRune(digits, '*') {
 		b.hangUpChildrenLocked()
 		return
@@ -170,6 +184,9 @@ func (l *line) Speak(text string) {
 	l.s.mu.Lock()
 	defer l.s.mu.Unlock()
 	c := l.c
+	if l.dropped {
+		return
+	}
 	if c.gathering != nil {
 		c.gathering.speakLocked(text)
 	}

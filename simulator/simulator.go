@@ -30,6 +30,8 @@ type Config struct {
 	Faults Faults
 	// Silences chooses what happens where Twilio's documentation is silent.
 	Silences Silences
+	// Bounds are how long what must not last may last before it is a violation. Default: each field's own.
+	Bounds Bounds
 	// Logger gets what Twilio's debugger would show: refused requests, webhooks that failed, TwiML that was not understood.
 	// Default: discard.
 	Logger *slog.Logger
@@ -56,6 +58,8 @@ type Simulator struct {
 	rest   http.Handler
 	tr     *taskRouter // under mu
 	voice  *voice      // under mu
+
+	watched bool // under mu: what must not last is looked for
 }
 
 // New starts a simulated Twilio with an empty account.
@@ -73,6 +77,7 @@ func New(cfg Config) *Simulator {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Bounds = cfg.Bounds.withDefaults()
 	s.cfg, s.log = cfg, cfg.Logger
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stats = newStatsBook()

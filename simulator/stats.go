@@ -124,8 +124,9 @@ func (s *Simulator) Stats() Stats {
 	return out
 }
 
-// Violations lists what must not happen in a contact centre and did: an agent in two conversations on one line, an agent beyond his
-// capacity, a task that waits for a caller who is gone. Each line tells one, oldest first; empty is good.
+// Violations lists what must not happen in a contact centre and did: an agent in more conversations than his capacity allows, a customer
+// who hears a coach, a customer on hold with nobody coming, a leg or a task that outlives its customer's call (see [Bounds]). Each line tells
+// one, oldest first; empty is good.
 func (s *Simulator) Violations() []string {
 	s.mu.Lock()
 	s.auditLocked()

@@ -96,7 +96,7 @@ func (s *Simulator) conferenceMadeLocked(reservationSID, conferenceSID, agentCal
 	}
 	attrs["conference"] = conference
 	s.setTaskAttributesLocked(r.task, attrs)
-	s.auditAgentLocked(r, agentCallSID, conferenceSID)
+	s.auditAgentLocked(r)
 }
 
 func (s *Simulator) conversationOverLocked(reservationSID string) {

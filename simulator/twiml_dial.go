@@ -23,6 +23,7 @@ type bridge struct {
 	since        time.Time
 	status       string // DialCallStatus, once done
 	done         chan struct{}
+	heard        []*Heard
 }
 
 // dial connects the call with a conference or with other legs, and goes on with the action or the next verb.
@@ -216,6 +217,7 @@ func (b *bridge) connectLocked(c *voiceCall) {
 	b.connected = true
 	b.parent.line.emitLocked(LineTogether, "")
 	c.line.emitLocked(LineTogether, "")
+	b.heard = []*Heard{b.parent.hearsLocked(Heard{Of: c.sid}), c.hearsLocked(Heard{Of: b.parent.sid})}
 }
 
 // partLocked takes a call out, be it the one that dialled or one that was dialled.
@@ -244,6 +246,9 @@ func (b *bridge) partLocked(c *voiceCall) {
 // finishLocked ends the conversation: the one that dialled goes on, those that were dialled are hung up.
 func (b *bridge) finishLocked(status string) {
 	b.status = status
+	for _, h := range b.heard {
+		h.endLocked()
+	}
 	if b.connected {
 		for _, c := range []*voiceCall{b.parent, b.winner} {
 			if !c.over() {

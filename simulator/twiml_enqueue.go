@@ -111,7 +111,7 @@ func (p *player) enter(verb *element, e *queueEntry) bool {
 		s.leaveQueueLocked(e, "error")
 		return true
 	}
-	e.taskSID, p.c.lastTask = t.sid, t.sid
+	e.taskSID, p.c.lastTask, p.c.customer = t.sid, t.sid, true
 	return true
 }
 
@@ -122,12 +122,16 @@ const retryWait = 10
 func (p *player) accompany(verb *element, e *queueEntry) step {
 	address := verb.attrs["waitUrl"]
 	if address == "" {
+		stop := func() {}
 		if !verb.has("waitUrl") {
 			p.s.mu.Lock()
-			p.hearLocked(defaultMusic)
+			stop = p.hearLocked(defaultMusic)
 			p.s.mu.Unlock()
 		}
 		<-p.ctx.Done()
+		p.s.mu.Lock()
+		stop()
+		p.s.mu.Unlock()
 		return step{kind: interrupted}
 	}
 	resolved, err := p.resolve(address)

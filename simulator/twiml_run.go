@@ -94,7 +94,7 @@ func (p *player) broken() step {
 	if p.c.status != callInProgress {
 		return step{kind: hangUp, status: callFailed}
 	}
-	p.hearLocked("We're sorry, an application error has occurred. Goodbye.")
+	p.hearLocked("We're sorry, an application error has occurred. Goodbye.")()
 	return step{kind: hangUp, status: callCompleted}
 }
 
@@ -194,22 +194,24 @@ func (p *player) repeat(verb *element, what string, seconds float64) step {
 	loop := int(p.number(verb, "loop", 1))
 	for i := 0; loop <= 0 || i < loop; i++ {
 		p.s.mu.Lock()
+		stop := func() {}
 		if p.ctx.Err() == nil {
-			p.hearLocked(what)
+			stop = p.hearLocked(what)
 		}
 		p.s.mu.Unlock()
-		if t := p.pause(seconds); t.kind != carryOn {
+		t := p.pause(seconds)
+		p.s.mu.Lock()
+		stop()
+		p.s.mu.Unlock()
+		if t.kind != carryOn {
 			return t
 		}
 	}
 	return step{}
 }
 
-func (p *player) hearLocked(what string) {
-	p.c.line.emitLocked(LineHears, what)
-	for _, c := range p.also {
-		c.line.emitLocked(LineHears, what)
-	}
+func (p *player) hearLocked(what string) (stop func()) {
+	return soundsLocked(append([]*voiceCall{p.c}, p.also...), what)
 }
 
 func (p *player) pause(seconds float64) step {

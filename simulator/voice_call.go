@@ -63,6 +63,9 @@ type voiceCall struct {
 	lastTask string // of the last Enqueue
 	task     string // the task whose instruction dialled this leg, "" for any other leg
 
+	customer bool     // it waited for an agent by a task
+	heard    []*Heard // oldest first
+
 	onAnswerLocked func() // an outbound leg was answered
 	onEndLocked    func() // the leg has ended
 }
@@ -103,6 +106,7 @@ func (s *Simulator) newCallLocked(direction, from, to string) *voiceCall {
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	c.line = newLine(s, c)
 	s.voice.addCall(c)
+	s.watchLocked()
 	return c
 }
 
@@ -129,6 +133,7 @@ func (s *Simulator) endCallLocked(c *voiceCall, status string, sipCode int, reas
 	now := time.Now()
 	c.status, c.sipCode, c.ended, c.updated = status, sipCode, now, now
 	c.cancel()
+	delete(s.voice.alive, c)
 	s.detachLocked(c, reason)
 	s.callEventLocked(c, "completed")
 	s.stats.callEnded(status)

@@ -41,6 +41,8 @@ type conference struct {
 	callback          statusCallback // of the first participant; later ones' are ignored
 	endReason         string
 	endCall           string
+	customers         []*voiceCall // who have been in it
+	onEndLocked       []func()
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -68,6 +70,9 @@ type participant struct {
 	waitURL, waitMethod     string
 	silent                  bool // waitUrl="": no music
 	hears                   bool // somebody, as last told to the person
+	hearing                 map[*participant]*Heard
+	forsaken                bool // on hold, as last seen, with nobody coming
+	forsakenSince           time.Time
 	stopMusic               context.CancelFunc
 	action                  *source // of the <Dial>, told also when the leg hangs up
 	onLeaveLocked           func()
@@ -140,6 +145,10 @@ func (s *Simulator) joinLocked(p *participant) {
 	f := p.conf
 	now := time.Now()
 	p.joined, p.status, p.updated, f.updated = true, participantConnected, now, now
+	if p.call.customer && !slices.Contains(f.customers, p.call) {
+		f.customers = append(f.customers, p.call)
+	}
+	s.auditCompanyLocked(p)
 	p.call.line.emitLocked(LineJoined, f.name)
 	if p.muted {
 		p.call.line.emitLocked(LineMuted, "")
@@ -247,6 +256,9 @@ func (s *Simulator) endRoomLocked(f *conference, reason string, by *participant,
 	for _, l := range leaving {
 		s.partLocked(l.p)
 	}
+	for _, end := range f.onEndLocked {
+		end()
+	}
 	// Legs that only dialled in have nowhere to go.
 	for _, l := range leaving {
 		if !l.p.joined && !l.p.call.over() {
@@ -263,10 +275,7 @@ func (s *Simulator) partLocked(p *participant) {
 		c.participant = nil
 	}
 	p.stopMusic()
-	if p.hears {
-		p.hears = false
-		c.line.emitLocked(LineAlone, "")
-	}
+	p.deafenLocked()
 	if p.joined && !c.over() && (p.resumes || c.next != nil) {
 		c.line.emitLocked(LineLeft, "")
 	}
@@ -293,7 +302,7 @@ func (f *conference) find(callOrLabel string) *participant {
 
 // audible reports whether p hears q. A coach is heard by the coached leg alone; once that has left, by everybody.
 func (f *conference) audible(p, q *participant) bool {
-	if f.status != conferenceInProgress || p == q || !p.joined || !q.joined || p.hold || q.hold || q.muted {
+	if f.status != conferenceInProgress || p == q || !p.joined || !q.joined || p.gone || q.gone || p.hold || q.hold || q.muted {
 		return false
 	}
 	if q.coaching && f.find(q.coach) != nil {
@@ -305,16 +314,7 @@ func (f *conference) audible(p, q *participant) bool {
 // hearLocked tells each person whether there is company.
 func (s *Simulator) hearLocked(f *conference) {
 	for _, p := range f.participants {
-		hears := slices.ContainsFunc(f.participants, func(q *participant) bool { return f.audible(p, q) })
-		if hears == p.hears {
-			continue
-		}
-		p.hears = hears
-		if hears {
-			p.call.line.emitLocked(LineTogether, "")
-		} else {
-			p.call.line.emitLocked(LineAlone, "")
-		}
+		s.listenLocked(p)
 	}
 }
 
@@ -323,8 +323,7 @@ func (s *Simulator) hearLocked(f *conference) {
 func (s *Simulator) musicLocked(p *participant, address, method string) {
 	p.stopMusic()
 	if address == "" {
-		p.stopMusic = func() {}
-		p.call.line.emitLocked(LineHears, defaultMusic)
+		p.stopMusic = soundsLocked([]*voiceCall{p.call}, defaultMusic)
 		return
 	}
 	ctx, stop := context.WithCancel(p.call.ctx)

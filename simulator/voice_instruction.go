@@ -75,17 +75,25 @@ func (s *Simulator) meetLocked(leg *reservedLeg) {
 		customerSID = customer.sid
 		s.pullLocked(customer, in)
 	}
-	p.onLeaveLocked = func() {
-		delete(s.voice.reserved, in.ReservationSID)
+	over := func() {
 		if !leg.dropped && !s.closing() {
 			s.conversationOverLocked(in.ReservationSID)
 		}
+	}
+	p.onLeaveLocked = func() {
+		delete(s.voice.reserved, in.ReservationSID)
+		if s.cfg.Silences.StaysAccepted && !p.conf.over() {
+			p.conf.onEndLocked = append(p.conf.onEndLocked, over)
+			return
+		}
+		over()
 	}
 	s.conferenceMadeLocked(in.ReservationSID, p.conf.sid, agent.sid, customerSID)
 }
 
 // pullLocked takes the customer's leg out of whatever it does, into the room of the task.
 func (s *Simulator) pullLocked(c *voiceCall, in conferenceInstruction) {
+	c.customer = true
 	if c.waiting != nil {
 		s.leaveQueueLocked(c.waiting, resultPulled)
 	}

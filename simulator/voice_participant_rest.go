@@ -55,6 +55,7 @@ func (s *Simulator) createParticipant(q *request) (int, any) {
 		// Nobody has heard of the call yet.
 		c.cancel()
 		delete(s.voice.calls, c.sid)
+		delete(s.voice.alive, c)
 		s.voice.callOrder = s.voice.callOrder[:len(s.voice.callOrder)-1]
 		return fail(bad)
 	}

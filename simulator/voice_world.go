@@ -18,6 +18,7 @@ type voice struct {
 	rooms       map[string]*conference // the live ones, by friendly name
 	queues      map[string]*voiceQueue // by friendly name
 	reserved    map[string]*reservedLeg
+	alive       map[*voiceCall]struct{} // the calls that have not ended
 }
 
 func newVoice() *voice {
@@ -28,6 +29,7 @@ func newVoice() *voice {
 		rooms:       map[string]*conference{},
 		queues:      map[string]*voiceQueue{},
 		reserved:    map[string]*reservedLeg{},
+		alive:       map[*voiceCall]struct{}{},
 	}
 }
 
@@ -60,6 +62,7 @@ const keep = 20000
 
 func (v *voice) addCall(c *voiceCall) {
 	v.calls[c.sid] = c
+	v.alive[c] = struct{}{}
 	v.callOrder = append(v.callOrder, c)
 	if len(v.callOrder) > keep {
 		half := v.callOrder[:keep/2]

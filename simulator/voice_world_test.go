@@ -30,6 +30,8 @@ type voiceBench struct {
 	app *httptest.Server
 	log *debugger
 
+	forgiven bool // the test is about violations
+
 	mu      sync.Mutex
 	pages   map[string]func(form url.Values) (status int, contentType, body string)
 	hits    []hit
@@ -64,10 +66,15 @@ func newVoiceBench(t *testing.T) *voiceBench {
 	t.Helper()
 	b := &voiceBench{t: t, pages: map[string]func(url.Values) (int, string, string){}, changed: make(chan struct{}), log: &debugger{}}
 	b.app = httptest.NewServer(http.HandlerFunc(b.serve))
-	b.sim = New(Config{Seed: 7, Second: 2 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(b.log, nil))})
+	const never = -1 // a test may take its time; those about bounds set them
+	b.sim = New(Config{
+		Seed: 7, Second: 2 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(b.log, nil)), Bounds: Bounds{never, never, never, never},
+	})
 	b.rpc = httptest.NewServer(checked(t, b.sim))
 	t.Cleanup(func() {
-		require.Empty(t, b.sim.Violations())
+		if !b.forgiven {
+			require.Empty(t, b.sim.Violations())
+		}
 		b.sim.Close()
 		b.rpc.Close()
 		b.app.Close()

@@ -37,6 +37,7 @@ type app struct {
 	messages  *messageCounter
 	telemetry *handlers.Telemetry
 	webhooks  *handlers.Webhooks
+	assets    *handlers.Assets
 	deliverer *handlers.Deliverer
 	worker    worker.Worker
 	server    *handlers.Server
@@ -126,10 +127,15 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	cfg.ConferenceCallback = func(id call.ID, reservation call.ReservationSID) string {
 		return handlers.ConferenceCallback(public, id, reservation)
 	}
+	cfg.LegCallback = func(id call.ID, label call.Label) string { return handlers.LegCallback(public, id, label, "") }
+	cfg.PublicURL, cfg.RoutingWorkflow = public, a.cfg.RoutingWorkflow
 	if cfg.BaseURL, err = optionalURL(a.cfg.TwilioURL); err != nil {
 		return nil, err
 	}
-	if cfg.HoldMusicURL, err = optionalURL(a.cfg.HoldMusic); err != nil {
+	if cfg.HoldMusicURL, err = optionalURL(a.cfg.fetched(a.cfg.HoldMusic)); err != nil {
+		return nil, err
+	}
+	if cfg.GoodbyeURL, err = optionalURL(a.cfg.fetched(a.cfg.Goodbye)); err != nil {
 		return nil, err
 	}
 	if cfg.Budget, err = activities.NewBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate); err != nil {
@@ -220,7 +226,8 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	webhooks := handlers.WebhookConfig{
 		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
 		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(),
-		AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.QueueMusic, Logger: a.log.With("part", "webhooks"), Meter: meter,
+		AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.fetched(a.cfg.QueueMusic), Announcement: a.cfg.Announcement, AnnounceKey: a.cfg.AnnounceKey,
+		Logger: a.log.With("part", "webhooks"), Meter: meter,
 	}
 	for _, n := range a.cfg.Numbers {
 		webhooks.Numbers[n.Number] = handlers.WebhookNumber{
@@ -258,6 +265,12 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 		return err
 	}
 	a.webhooks.Mount(a.server.Echo())
+	if a.cfg.Assets != "" {
+		if a.assets, err = handlers.NewAssets(a.cfg.Assets); err != nil {
+			return err
+		}
+		a.assets.Mount(a.server.Echo())
+	}
 	a.http = &http.Server{
 		Handler: a.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
@@ -368,6 +381,7 @@ func (a *app) stop(ctx context.Context) error {
 	if a.webhooks != nil {
 		errs = append(errs, a.webhooks.Close())
 	}
+	errs = append(errs, a.assets.Close())
 	if a.worker != nil {
 		a.worker.Stop()
 	}
