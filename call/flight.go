@@ -8,11 +8,12 @@ import (
 // Flight is a command on its way. It lands when its effect is observed, or when it is known to have come to nothing.
 type Flight struct {
 	Number   int    `json:"number"`
-	Subject  string `json:"subject"`  // the leg, "task", "conference", …: one flight for each
-	Kind     string `json:"kind"`     // the command's
-	Target   bool   `json:"target"`   // the value asked for, of commands that set one
-	Accepted bool   `json:"accepted"` // Twilio took it; its effect is not observed yet
-	Sequence int    `json:"sequence"` // the conference's, when it started
+	Subject  string `json:"subject"`        // the leg, "task", "conference", …: one flight for each
+	Kind     string `json:"kind"`           // the command's
+	Target   bool   `json:"target"`         // the value asked for, of commands that set one
+	With     string `json:"with,omitempty"` // what goes with the value: a hold's music
+	Accepted bool   `json:"accepted"`       // Twilio took it; its effect is not observed yet
+	Sequence int    `json:"sequence"`       // the conference's, when it started
 }
 
 // Try counts how often a command came to nothing or was never confirmed.
@@ -75,6 +76,14 @@ func flightOf(c Command) (subject string, target bool) {
 	}
 }
 
+// flightWith says what goes with the value that a command sets.
+func flightWith(c Command) string {
+	if hold, ok := c.(HoldParticipant); ok && hold.Hold {
+		return hold.Music
+	}
+	return ""
+}
+
 // Begin notes that a command is on its way, and numbers it; its result must name that number.
 func (s *State) Begin(_ time.Time, c Command) Order {
 	s.Numbered++
@@ -83,7 +92,7 @@ func (s *State) Begin(_ time.Time, c Command) Order {
 		s.WantLook = false
 	}
 	s.Flights = append(s.Flights, Flight{
-		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, Sequence: s.Conference.Sequence,
+		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, With: flightWith(c), Sequence: s.Conference.Sequence,
 	})
 	return Order{Number: s.Numbered, Command: c}
 }
@@ -116,6 +125,8 @@ func (s *State) commandSucceeded(now time.Time, e CommandSucceeded) {
 	}
 	f.Accepted = true
 	switch f.Kind {
+	case "HoldParticipant":
+		s.Leg(SID(f.Subject)).Playing = f.With // no event tells what is played
 	case "AddParticipant", "CreateTask":
 		s.invitationMade(*f, e.Call, e.Task)
 	case "SetAvailability":
@@ -186,7 +197,7 @@ func (s *State) reached(f Flight) bool {
 	}
 	switch f.Kind {
 	case "HoldParticipant":
-		return leg != nil && leg.Hold == f.Target
+		return leg != nil && leg.Hold == f.Target && (!f.Target || leg.Playing == f.With)
 	case "MuteParticipant":
 		return leg != nil && leg.Muted == f.Target
 	case "FlagParticipant":

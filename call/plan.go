@@ -76,8 +76,8 @@ func (s *State) planLeg(l *Leg, add func(Command)) {
 	switch flag := l.wantFlag(); {
 	case l.WantGone:
 		add(RemoveParticipant{Conference: conference, Leg: l.Call})
-	case l.Hold != l.WantHold:
-		add(HoldParticipant{Conference: conference, Leg: l.Call, Hold: l.WantHold, Music: l.HoldMusic})
+	case !l.heldAsWanted():
+		add(l.hold(conference))
 	case l.Muted != l.WantMuted:
 		add(MuteParticipant{Conference: conference, Leg: l.Call, Muted: l.WantMuted})
 	case l.EndConferenceOnExit != flag && l.Flipped < maxFlips && !l.Hold: // Twilio does not take it from a leg on hold

@@ -142,6 +142,8 @@ type Leg struct {
 	WantGone  bool `json:"want_gone"`
 	// HoldMusic is what a hold plays; "" is what is set for all.
 	HoldMusic string `json:"hold_music,omitempty"`
+	// Playing is the music of the hold that Twilio took last; no event tells it.
+	Playing string `json:"playing,omitempty"`
 
 	Supervision Supervision `json:"supervision,omitzero"` // of a supervisor's leg
 }
