@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// talking is a call whose customer and agent are together.
-var talking = []string{
+// annTalks is a call whose customer and agent are together.
+var annTalks = []string{
 	`0s CallReceived call_sid=CAcustomer from=+15550001 to=+15559999`,
 	`0s TaskCreated task_sid=WT1 call_sid=CAcustomer`,
 	`1s AssignmentRequested reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 agent_name=Ann address=client:ann`,
@@ -21,7 +21,7 @@ var talking = []string{
 func TestTheTimesOfHoldsAreCountedByWhenTheyHappened(t *testing.T) {
 	t.Parallel()
 	s := newCall()
-	hear(t, &s, talking...)
+	hear(t, &s, annTalks...)
 	held := func(at time.Duration, total, longest time.Duration) {
 		t.Helper()
 		gotTotal, gotLongest := s.Customer().Held(start.Add(at))
