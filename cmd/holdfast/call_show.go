@@ -84,13 +84,7 @@ func nameOfAgent(c handlers.Call, sid string) string {
 }
 
 func targetWords(t handlers.Target) string {
-	words := t.Kind
-	for _, s := range []*string{t.Name, t.AgentSID, t.QueueSID, t.Address} {
-		if s != nil {
-			words += " " + *s
-		}
-	}
-	return words
+	return strings.Join(strings.Fields(t.Kind+" "+deref(t.Name)+" "+deref(t.AgentSID)+" "+deref(t.QueueSID)+" "+deref(t.Address)), " ")
 }
 
 func because(failure *handlers.Failure, detail *string) string {
