@@ -60,7 +60,7 @@ func setupAgents(t *testing.T) (*apiBundle, *movingAgents) {
 	return b, twilio
 }
 
-func (b *apiBundle) post(path, key, body string) *httptest.ResponseRecorder {
+func (b *apiBundle) postTo(path, key, body string) *httptest.ResponseRecorder {
 	b.t.Helper()
 	r := httptest.NewRequestWithContext(b.t.Context(), http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+key)
@@ -109,7 +109,7 @@ func TestAgentsSeeThemselvesAlone(t *testing.T) {
 		require.Equal(t, "ann", decoded[AgentDetail](t, b.do(http.MethodGet, "/v1/agents/"+path, annKey).Body.Bytes()).Name)
 	}
 	requireProblem(t, b.do(http.MethodGet, "/v1/agents/"+bobSID, annKey), http.StatusForbidden, codeForbidden)
-	requireProblem(t, b.post("/v1/agents/"+bobSID+"/availability", annKey, `{"name":"Break"}`), http.StatusForbidden, codeForbidden)
+	requireProblem(t, b.postTo("/v1/agents/"+bobSID+"/availability", annKey, `{"name":"Break"}`), http.StatusForbidden, codeForbidden)
 	requireProblem(t, b.do(http.MethodGet, "/v1/agents/me", sueKey), http.StatusNotFound, codeAgentNotFound)
 	requireProblem(t, b.do(http.MethodGet, "/v1/agents/WK00000000000000000000000000000009", sueKey), http.StatusNotFound, codeAgentNotFound)
 	requireProblem(t, b.do(http.MethodGet, "/v1/agents/bob", sueKey), http.StatusBadRequest, codeBadRequest)
@@ -119,7 +119,7 @@ func TestAgentsSeeThemselvesAlone(t *testing.T) {
 func TestAnAgentIsPutSomewhere(t *testing.T) {
 	t.Parallel()
 	b, twilio := setupAgents(t)
-	w := b.post("/v1/agents/me/availability", annKey, `{"name":"break"}`)
+	w := b.postTo("/v1/agents/me/availability", annKey, `{"name":"break"}`)
 	require.Equal(t, http.StatusOK, w.Code, w.Body.String())
 	require.Equal(t, "Break", decoded[AgentDetail](t, w.Body.Bytes()).Availability.Name)
 	require.Equal(t, []string{annSID + " " + restSID}, twilio.asked)
@@ -134,7 +134,7 @@ func TestAnAgentIsPutSomewhere(t *testing.T) {
 	require.NoError(t, json.Unmarshal(waiting[0].Event, &e))
 	require.Equal(t, floor.AvailabilityChosen{Agent: annSID, To: restSID, By: "ann", At: moment(30)}, e.Event)
 
-	require.Equal(t, http.StatusOK, b.post("/v1/agents/"+annSID+"/availability", sueKey, `{"availability_sid":"`+readyToSID+`"}`).Code)
+	require.Equal(t, http.StatusOK, b.postTo("/v1/agents/"+annSID+"/availability", sueKey, `{"availability_sid":"`+readyToSID+`"}`).Code)
 }
 
 func TestAnAgentCannotBePutJustAnywhere(t *testing.T) {
@@ -152,7 +152,7 @@ func TestAnAgentCannotBePutJustAnywhere(t *testing.T) {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
 			b, twilio := setupAgents(t)
-			requireProblem(t, b.post("/v1/agents/me/availability", annKey, body), want.status, want.code)
+			requireProblem(t, b.postTo("/v1/agents/me/availability", annKey, body), want.status, want.code)
 			require.Empty(t, twilio.asked)
 		})
 	}
@@ -175,7 +175,7 @@ func TestWhatTwilioSaysOfMovingAnAgentIsTold(t *testing.T) {
 			t.Parallel()
 			b, twilio := setupAgents(t)
 			twilio.fails, twilio.ends = test.says, test.ends
-			requireProblem(t, b.post("/v1/agents/me/availability", annKey, `{"name":"Break"}`), test.status, test.code)
+			requireProblem(t, b.postTo("/v1/agents/me/availability", annKey, `{"name":"Break"}`), test.status, test.code)
 			waiting, err := b.store.Waiting(t.Context(), store.Subject{Kind: store.SubjectWorkspace, ID: testWorkspaceSID}, 0, 10)
 			require.NoError(t, err)
 			require.Empty(t, waiting, "nobody is told of what did not happen")
