@@ -183,7 +183,7 @@ func statusRank(status string) int {
 }
 
 // settleInvitations sees who came, and who cannot come any more.
-func (s *State) settleInvitations() {
+func (s *State) settleInvitations(now time.Time) {
 	for n := range s.Invitations {
 		i := &s.Invitations[n]
 		l := s.Leg(i.Leg)
@@ -206,7 +206,7 @@ func (s *State) settleInvitations() {
 			i.Status = InvitationOffered
 		}
 		if i.byTask() {
-			s.settleInvitedTask(i)
+			s.settleInvitedTask(now, i)
 		}
 		if l != nil && l.State == LegJoined && i.WantGone {
 			l.WantGone = true // he came all the same
