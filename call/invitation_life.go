@@ -99,13 +99,16 @@ func (s *State) withdraw(i *Invitation, why FailureReason) {
 
 // dialledLeg is the leg of a call that we had made, by the invitation or the offer that it was made for; nil if it is neither's.
 func (s *State) dialledLeg(call SID, label Label, offer ReservationSID) *Leg {
+	i, r := s.Invitation(label), s.findReservation(offer)
+	if i != nil && (r == nil || r.Task != i.Task.SID) {
+		offer = "" // all callbacks of a conference go to the address that its first participant brought
+	}
 	if l := s.Leg(call); l != nil {
 		if l.Reservation == "" {
 			l.Reservation = offer
 		}
 		return l
 	}
-	i, r := s.Invitation(label), s.findReservation(offer)
 	if i == nil && (label != "" || r == nil) {
 		return nil
 	}
@@ -183,7 +186,7 @@ func statusRank(status string) int {
 }
 
 // settleInvitations sees who came, and who cannot come any more.
-func (s *State) settleInvitations() {
+func (s *State) settleInvitations(now time.Time) {
 	for n := range s.Invitations {
 		i := &s.Invitations[n]
 		l := s.Leg(i.Leg)
@@ -206,7 +209,7 @@ func (s *State) settleInvitations() {
 			i.Status = InvitationOffered
 		}
 		if i.byTask() {
-			s.settleInvitedTask(i)
+			s.settleInvitedTask(now, i)
 		}
 		if l != nil && l.State == LegJoined && i.WantGone {
 			l.WantGone = true // he came all the same

@@ -112,7 +112,11 @@ func (s *State) assignedEver() bool {
 }
 
 func (s *State) planReservation(r *Reservation, add func(Command)) {
-	if r.WantOff {
+	if r.WantOff && s.Settings.Floor {
+		add(ReportMissed{
+			Call: s.ID, Agent: r.Agent, AgentName: r.AgentName, Reservation: r.Reservation, Queue: r.Queue, QueueName: r.QueueName, At: r.MissedAt,
+		})
+	} else if r.WantOff {
 		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
 	}
 	if t := s.task(r.Task); r.WantWrapUp && r.Status == ReservationIsAccepted && t != nil && !t.closed() && !t.WantCompleted {
@@ -152,7 +156,10 @@ func (s *State) look() ReadBack {
 	}
 	for i := range s.Invitations {
 		if i := &s.Invitations[i]; i.byTask() && s.remains(i) && (i.Doubt || i.Task.SID != "") {
-			l.Call, l.Tasks = s.ID, append(l.Tasks, s.askedTask(i))
+			asked := s.askedTask(i)
+			if l.Tasks = append(l.Tasks, asked); asked.Task == "" {
+				l.Call = s.ID // a label names somebody within a call
+			}
 		}
 	}
 	return l

@@ -225,7 +225,7 @@ func (w *world) agentAnswers(offer call.Assignment) {
 		return
 	}
 	w.rooms++
-	w.roomState = "init"
+	w.roomState, w.brought = "init", offer.Reservation
 	agent := w.agent()
 	w.room = map[call.SID]*call.Participant{agent: {
 		Conference: w.conference(), Call: agent, Instruction: offer.Reservation, EndConferenceOnExit: w.own,

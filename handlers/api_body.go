@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -20,6 +21,9 @@ import (
 // would play the wrong music. An empty body is none.
 type bodies struct{}
 
+// errNoBody is answered where a body is required. Where it is not, the generated code takes the io.EOF in it for none.
+var errNoBody = fmt.Errorf("a body is needed: %w", io.EOF)
+
 // Bind is Echo's interface.
 func (bodies) Bind(into any, c echo.Context) error {
 	r := c.Request()
@@ -28,7 +32,7 @@ func (bodies) Bind(into any, c echo.Context) error {
 		return err
 	}
 	if len(body) == 0 {
-		return io.EOF
+		return errNoBody
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || media != echo.MIMEApplicationJSON {
 		return badRequest("a body must be JSON, with the header Content-Type: application/json")

@@ -10,9 +10,6 @@ import (
 
 // AddParticipant answers POST /v1/calls/{call}/participants.
 func (a *api) AddParticipant(ctx context.Context, r AddParticipantRequestObject) (AddParticipantResponseObject, error) {
-	if r.Body == nil {
-		return nil, badRequest("a body with a target is needed")
-	}
 	target, err := targetOf(r.Body.Target, keyIn(ctx))
 	if err != nil {
 		return nil, err
@@ -55,9 +52,6 @@ func (a *api) WithdrawInvitation(ctx context.Context, r WithdrawInvitationReques
 
 // StartTransfer answers POST /v1/calls/{call}/transfers.
 func (a *api) StartTransfer(ctx context.Context, r StartTransferRequestObject) (StartTransferResponseObject, error) {
-	if r.Body == nil {
-		return nil, badRequest("a body with mode and target is needed")
-	}
 	if !r.Body.Mode.Valid() {
 		return nil, badRequest("mode %q is neither cold nor warm", r.Body.Mode)
 	}

@@ -32,7 +32,7 @@ func concerns(agent string, row store.CallRow, legs []store.LegRow) bool {
 	return isOffered(agent, row.Snapshot)
 }
 
-// inside refuses an agent who is not in the call. While no agent is, it is whose leg was in it last: he who fell out of it has it still. To
+// inside refuses an agent who is not in the call. While no agent is, it is whose leg left it last: he who fell out of it has it still. To
 // be rung is not to have it, and who took part before sees the call, and acts on it no more.
 func (a *asking) inside() error {
 	if !a.key.isAgent() {
@@ -51,7 +51,7 @@ func (a *asking) inside() error {
 		anybody = anybody || joined
 		if joined || !leg.JoinedAt.IsZero() {
 			was = was || leg.AgentSID == a.key.Agent
-			if !leg.JoinedAt.Before(last.JoinedAt) {
+			if !leg.LeftAt.Before(last.LeftAt) {
 				last = leg
 			}
 		}

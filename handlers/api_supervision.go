@@ -10,9 +10,6 @@ import (
 
 // Supervise answers POST /v1/calls/{call}/supervision.
 func (a *api) Supervise(ctx context.Context, r SuperviseRequestObject) (SuperviseResponseObject, error) {
-	if r.Body == nil {
-		return nil, badRequest("a body with mode and address is needed")
-	}
 	if err := checkMode(r.Body.Mode); err != nil {
 		return nil, err
 	}
@@ -36,9 +33,6 @@ func (a *api) Supervise(ctx context.Context, r SuperviseRequestObject) (Supervis
 
 // SetSupervisionMode answers POST /v1/calls/{call}/supervision/mode.
 func (a *api) SetSupervisionMode(ctx context.Context, r SetSupervisionModeRequestObject) (SetSupervisionModeResponseObject, error) {
-	if r.Body == nil {
-		return nil, badRequest("a body with a mode is needed")
-	}
 	if err := checkMode(r.Body.Mode); err != nil {
 		return nil, err
 	}

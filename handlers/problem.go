@@ -88,6 +88,8 @@ func problemOf(err error) *problemError {
 		return p
 	case errors.As(err, &tooLarge):
 		return problem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "the body may have %d bytes", tooLarge.Limit)
+	case errors.Is(err, errNoBody):
+		return badRequest("a body is needed: JSON, with the header Content-Type: application/json")
 	case errors.Is(err, store.ErrCursor):
 		return badRequest("cursor is not one that was given out here")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -60,10 +61,8 @@ func commandOf(e Entry) (number int64, isResult bool) {
 
 // hiddenCommand says whether a command is among these, or was written as private before.
 func hiddenCommand(ctx context.Context, tx *sqlx.Tx, id string, command int64, these []int64) (bool, error) {
-	for _, c := range these {
-		if c == command {
-			return true, nil
-		}
+	if slices.Contains(these, command) {
+		return true, nil
 	}
 	rows, err := tx.QueryContext(ctx, tx.Rebind(`SELECT data FROM timeline WHERE call_id = ? AND source = 'command' AND private`), id)
 	known, err := gather(rows, err, func(row scanner) (n int64, err error) {
@@ -74,13 +73,5 @@ func hiddenCommand(ctx context.Context, tx *sqlx.Tx, id string, command int64, t
 		n, _ = commandOf(Entry{Source: "command", Data: json.RawMessage(data)})
 		return n, nil
 	})
-	if err != nil {
-		return false, err
-	}
-	for _, c := range known {
-		if c == command {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.Contains(known, command), err
 }
