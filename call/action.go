@@ -54,7 +54,7 @@ func (s *State) request(e Event, r Request, leg SID) {
 	s.Actions = append(s.Actions, Action{Request: r, Kind: Kind(e), Leg: leg, Status: ActionOpen})
 	switch e := e.(type) {
 	case HoldRequested:
-		s.Leg(leg).WantHold = true
+		s.Leg(leg).WantHold, s.Leg(leg).HoldMusic = true, e.Music
 	case UnholdRequested:
 		s.Leg(leg).WantHold = false
 	case MuteRequested:
@@ -97,7 +97,7 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 	case "HoldRequested", "UnholdRequested":
 		want := a.Kind == "HoldRequested"
 		leg := s.Leg(a.Leg)
-		return s.judgeLeg(leg, leg.WantHold == want, leg.Hold == want && !s.contrary(a.Leg, "HoldParticipant", want))
+		return s.judgeLeg(leg, leg.WantHold == want, leg.heldAsWanted() && !s.contrary(a.Leg, "HoldParticipant", want))
 	case "MuteRequested", "UnmuteRequested":
 		want := a.Kind == "MuteRequested"
 		leg := s.Leg(a.Leg)

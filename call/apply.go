@@ -137,7 +137,7 @@ func (s *State) settle(now time.Time) {
 	}
 	s.settleConference(now)
 	s.settleReservations()
-	s.settleInvitations()
+	s.settleInvitations(now)
 	s.settleConnects()
 	s.settleFlags(now)
 	s.settleTransfers(now)

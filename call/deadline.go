@@ -98,7 +98,7 @@ func (s *State) tick(now time.Time) {
 		case DeadlineConnect:
 			s.connectOverdue(now, ReservationSID(d.Subject))
 		case DeadlineMissed:
-			s.missed(ReservationSID(d.Subject))
+			s.missed(now, ReservationSID(d.Subject))
 		case DeadlineVanish:
 			s.vanished(now, SID(d.Subject))
 		case DeadlineConfirm:

@@ -8,11 +8,12 @@ import (
 // Flight is a command on its way. It lands when its effect is observed, or when it is known to have come to nothing.
 type Flight struct {
 	Number   int    `json:"number"`
-	Subject  string `json:"subject"`  // the leg, "task", "conference", …: one flight for each
-	Kind     string `json:"kind"`     // the command's
-	Target   bool   `json:"target"`   // the value asked for, of commands that set one
-	Accepted bool   `json:"accepted"` // Twilio took it; its effect is not observed yet
-	Sequence int    `json:"sequence"` // the conference's, when it started
+	Subject  string `json:"subject"`        // the leg, "task", "conference", …: one flight for each
+	Kind     string `json:"kind"`           // the command's
+	Target   bool   `json:"target"`         // the value asked for, of commands that set one
+	With     string `json:"with,omitempty"` // what goes with the value: a hold's music
+	Accepted bool   `json:"accepted"`       // Twilio took it; its effect is not observed yet
+	Sequence int    `json:"sequence"`       // the conference's, when it started
 }
 
 // Try counts how often a command came to nothing or was never confirmed.
@@ -68,11 +69,21 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Reservation), false
 	case SetAvailability:
 		return string(c.Agent), false
+	case ReportMissed:
+		return subjectMissed + string(c.Reservation), false
 	case ReadBack:
 		return subjectReadBack, false
 	default:
 		return "", false
 	}
+}
+
+// flightWith says what goes with the value that a command sets.
+func flightWith(c Command) string {
+	if hold, ok := c.(HoldParticipant); ok && hold.Hold {
+		return hold.Music
+	}
+	return ""
 }
 
 // Begin notes that a command is on its way, and numbers it; its result must name that number.
@@ -83,7 +94,7 @@ func (s *State) Begin(_ time.Time, c Command) Order {
 		s.WantLook = false
 	}
 	s.Flights = append(s.Flights, Flight{
-		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, Sequence: s.Conference.Sequence,
+		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, With: flightWith(c), Sequence: s.Conference.Sequence,
 	})
 	return Order{Number: s.Numbered, Command: c}
 }
@@ -116,8 +127,12 @@ func (s *State) commandSucceeded(now time.Time, e CommandSucceeded) {
 	}
 	f.Accepted = true
 	switch f.Kind {
+	case "HoldParticipant":
+		s.Leg(SID(f.Subject)).Playing = f.With // no event tells what is played
 	case "AddParticipant", "CreateTask":
 		s.invitationMade(*f, e.Call, e.Task)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "SetAvailability":
 		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
 	case "InstructReservation":
@@ -186,7 +201,7 @@ func (s *State) reached(f Flight) bool {
 	}
 	switch f.Kind {
 	case "HoldParticipant":
-		return leg != nil && leg.Hold == f.Target
+		return leg != nil && leg.Hold == f.Target && (!f.Target || leg.Playing == f.With)
 	case "MuteParticipant":
 		return leg != nil && leg.Muted == f.Target
 	case "FlagParticipant":
@@ -217,7 +232,7 @@ func (s *State) reached(f Flight) bool {
 		return f.Accepted || r != nil && (r.taken() || r.lapsed())
 	case "DismissCaller":
 		return f.Accepted || s.customerGone()
-	case "SetAvailability":
+	case "SetAvailability", "ReportMissed":
 		return f.Accepted
 	default:
 		return false
@@ -270,6 +285,8 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 		s.alert(now, AlertAcceptRefused, f.Subject, "the agent is in the call, but TaskRouter does not take it that he accepted: "+why)
 	case "MoveCustomer":
 		s.end(endedBySystem)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":
 		// A call never gives up ending: after a while it is looked at, and tried again.
 		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")
@@ -310,6 +327,18 @@ func (s *State) forgetTries(subject string) {
 func (s *State) movedOff(agent string) {
 	for i := range s.Reservations {
 		if string(s.Reservations[i].Agent) == agent {
+			s.Reservations[i].WantOff = false
+		}
+	}
+}
+
+// subjectMissed is the prefix of a report's subject: the reservation itself may have a command of its own under way.
+const subjectMissed = "missed:"
+
+// reportedMissed: the floor knows of the agent who did not come, or cannot be told.
+func (s *State) reportedMissed(subject string) {
+	for i := range s.Reservations {
+		if subjectMissed+string(s.Reservations[i].Reservation) == subject {
 			s.Reservations[i].WantOff = false
 		}
 	}

@@ -45,8 +45,11 @@ func (s *State) participant(now time.Time, p Participant) *Leg {
 	if p.Call == c.Call {
 		return c
 	}
-	if leg := s.dialledLeg(p.Call, Label(p.Label), ""); leg != nil {
+	if leg := s.Leg(p.Call); leg != nil {
 		return leg
+	}
+	if s.Invitation(Label(p.Label)) != nil {
+		return s.dialledLeg(p.Call, Label(p.Label), p.Instruction)
 	}
 	s.Legs = append(s.Legs, Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting})
 	return &s.Legs[len(s.Legs)-1]
@@ -84,7 +87,8 @@ func (s *State) joined(now time.Time, p Participant) {
 		return
 	}
 	leg.State, leg.Reason, leg.LeftAt = LegJoined, "", time.Time{}
-	leg.setFlags(p)
+	s.cameIn(leg)
+	leg.setFlags(now, p)
 }
 
 // left: a leg is out of the conference.
@@ -114,17 +118,19 @@ func (l *Leg) leave(now time.Time, reason string) {
 	if l.State != LegLeft {
 		l.State, l.LeftAt = LegLeft, now
 	}
-	l.Hold, l.Muted = false, false
+	l.observeHold(now, false)
+	l.Muted, l.Coaching, l.Coach = false, false, ""
 	if l.Reason == "" {
 		l.Reason = reason
 	}
 }
 
-func (l *Leg) setFlags(p Participant) {
+func (l *Leg) setFlags(now time.Time, p Participant) {
 	if p.EndConferenceOnExit != l.wantFlag() && l.EndConferenceOnExit == l.wantFlag() {
 		l.Flipped++
 	}
-	l.Hold, l.Muted, l.EndConferenceOnExit = p.Hold, p.Muted, p.EndConferenceOnExit
+	l.observeHold(now, p.Hold)
+	l.Muted, l.EndConferenceOnExit = p.Muted, p.EndConferenceOnExit
 }
 
 // wantFlag says whether the conference is to end when the leg leaves it: with the customer alone.

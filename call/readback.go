@@ -105,7 +105,8 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, sequence
 			leg.JoinedAt = now
 		}
 		leg.State, leg.Conference, leg.Reason, leg.LeftAt = LegJoined, c.Conference, "", time.Time{}
-		leg.setFlags(p)
+		s.cameIn(leg)
+		leg.setFlags(now, p)
 	}
 	for i := range s.Legs {
 		l := &s.Legs[i]

@@ -26,7 +26,7 @@ type Rescue struct {
 
 // keepsCompany says whether a leg in the conference is somebody to talk with: a supervisor who only listens is not.
 func (l *Leg) keepsCompany() bool {
-	return l.Role == RoleAgent || l.Role == RoleExternal || l.Role == RoleSupervisor && l.Supervision.Wanted == Barge && !l.Muted && !l.Coaching
+	return l.Role == RoleAgent || l.Role == RoleExternal || l.Role == RoleSupervisor && l.Supervision.Wanted == Barge && !l.Coaching
 }
 
 // present says whether anybody to talk with is in the conference, and company whether one of them stays.

@@ -203,7 +203,8 @@ func (s *Simulator) modification(q *request, p *participant) (apply func() bool,
 		return nil, bad
 	}
 	coach := q.strOr("CallSidToCoach", p.coach)
-	if coaching && (!p.coaching || coach != p.coach) {
+	// A request that does not name the call, one that changes Muted alone for instance, keeps a target that has left.
+	if coaching && (!p.coaching || q.str("CallSidToCoach") != "") {
 		if bad := p.conf.coachable(coach, p.call.sid); bad != nil {
 			return nil, bad
 		}

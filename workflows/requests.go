@@ -44,8 +44,8 @@ func (w *callWorkflow) validate(ctx workflow.Context, ask Ask) error {
 	if _, known := w.Call.Action(id); known {
 		return nil
 	}
-	if !ask.Until.IsZero() && workflow.Now(ctx).After(ask.Until) {
-		return temporal.NewNonRetryableApplicationError("the request came too late", errorExpired, nil)
+	if now := workflow.Now(ctx); !ask.Until.IsZero() && now.After(ask.Until) {
+		return tooLate(now)
 	}
 	return refusal(w.Call.Allows(ask.Event.Event))
 }
