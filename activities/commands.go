@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	voice "github.com/twilio/twilio-go/rest/api/v2010"
 	taskrouter "github.com/twilio/twilio-go/rest/taskrouter/v1"
@@ -25,6 +26,7 @@ var (
 	routeConference   = route{voiceProduct, "/Conferences/{ConferenceSid}"}
 	routeParticipants = route{voiceProduct, "/Conferences/{ConferenceSid}/Participants"}
 	routeParticipant  = route{voiceProduct, "/Conferences/{ConferenceSid}/Participants/{CallSid}"}
+	routeTasks        = route{taskRouterProduct, "/Tasks"}
 	routeTask         = route{taskRouterProduct, "/Tasks/{TaskSid}"}
 	routeReservations = route{taskRouterProduct, "/Tasks/{TaskSid}/Reservations"}
 	routeReservation  = route{taskRouterProduct, "/Tasks/{TaskSid}/Reservations/{ReservationSid}"}
@@ -36,11 +38,25 @@ func (a *Activities) HoldParticipant(ctx context.Context, c call.HoldParticipant
 	params, u := (&voice.UpdateParticipantParams{}).SetHold(c.Hold), urgent
 	if c.Hold {
 		u = prompt
-		if music := a.Twilio.config.HoldMusicURL; music != nil {
-			params.SetHoldUrl(music.String()).SetHoldMethod("GET")
+		if music := a.Twilio.config.holdMusic(c.Music); music != "" {
+			params.SetHoldUrl(music).SetHoldMethod(http.MethodGet)
 		}
 	}
 	return a.updateParticipant(ctx, u, c.Conference, c.Leg, params, func(p call.Participant) bool { return p.Hold == c.Hold })
+}
+
+// holdMusic is the address of what a hold plays: of its own, else what is set for all; "" is Twilio's. https://www.twilio.com/docs/voice/api/conference-participant-resource
+func (c *Config) holdMusic(own string) string {
+	switch {
+	case strings.HasPrefix(own, "/") && c.PublicURL != nil:
+		return strings.TrimSuffix(c.PublicURL.String(), "/") + own
+	case own != "" && !strings.HasPrefix(own, "/"):
+		return own
+	case c.HoldMusicURL != nil:
+		return c.HoldMusicURL.String()
+	default:
+		return ""
+	}
 }
 
 // MuteParticipant sets whether a leg is muted.
@@ -146,6 +162,27 @@ func (a *Activities) RejectReservation(ctx context.Context, c call.RejectReserva
 	}))
 	return doneIf(err, func() (string, error) { return a.reservationStatus(ctx, c.Task, c.Reservation) },
 		"rejected", "timeout", "canceled", "rescinded", "completed", gone)
+}
+
+// AcceptReservation accepts a reservation whose agent came into the conference by our own doing.
+func (a *Activities) AcceptReservation(ctx context.Context, c call.AcceptReservation) error {
+	err := a.setReservation(ctx, prompt, c.Task, c.Reservation, "accepted")
+	return doneIf(err, func() (string, error) { return a.reservationStatus(ctx, c.Task, c.Reservation) }, "accepted", "wrapping", "completed")
+}
+
+// WrapUpReservation moves an agent's part to wrapping. One that is over, or came to nothing, counts as done.
+func (a *Activities) WrapUpReservation(ctx context.Context, c call.WrapUpReservation) error {
+	err := doneIfGone(a.setReservation(ctx, ordinary, c.Task, c.Reservation, "wrapping"))
+	return doneIf(err, func() (string, error) { return a.reservationStatus(ctx, c.Task, c.Reservation) },
+		"wrapping", "completed", "rejected", "timeout", "canceled", "rescinded", gone)
+}
+
+func (a *Activities) setReservation(ctx context.Context, u urgency, task call.TaskSID, reservation call.ReservationSID, status string) error {
+	return a.Twilio.send(ctx, u, routeReservation, func(x *exchange) error {
+		params := (&taskrouter.UpdateTaskReservationParams{}).SetReservationStatus(status)
+		_, err := x.taskRouter().UpdateTaskReservation(a.Twilio.config.WorkspaceSID, string(task), string(reservation), params)
+		return err
+	})
 }
 
 // SetAvailability moves an agent to an availability.

@@ -67,19 +67,26 @@ func ringSeconds(ring time.Duration) int {
 
 const standardApology = "We are sorry. Your call cannot be taken at the moment. Please call again later."
 
-// DismissCaller takes leave of a caller wherever he waits: he hears why, and his call ends. One whose call is over counts as dismissed.
+// DismissCaller takes leave of a caller wherever he waits: he hears why, and his call ends; or what comes then is the TwiML that is set for it. One whose
+// call is over counts as dismissed.
 // https://www.twilio.com/docs/voice/api/call-resource
 func (a *Activities) DismissCaller(ctx context.Context, c call.DismissCaller) error {
-	apology := a.Twilio.config.Apology
-	if apology == "" {
-		apology = standardApology
+	params := &voice.UpdateCallParams{}
+	if elsewhere := a.Twilio.config.GoodbyeURL; elsewhere != nil {
+		params.SetUrl(elsewhere.String()).SetMethod(http.MethodPost)
+	} else {
+		apology := a.Twilio.config.Apology
+		if apology == "" {
+			apology = standardApology
+		}
+		goodbye, err := twiml.Response{twiml.Say{Text: apology}, twiml.Hangup{}}.Bytes()
+		if err != nil {
+			return err
+		}
+		params.SetTwiml(string(goodbye))
 	}
-	goodbye, err := twiml.Response{twiml.Say{Text: apology}, twiml.Hangup{}}.Bytes()
-	if err != nil {
-		return err
-	}
-	err = doneIfGone(a.Twilio.send(ctx, urgent, routeCall, func(x *exchange) error {
-		_, err := x.voice().UpdateCall(string(c.Leg), (&voice.UpdateCallParams{}).SetTwiml(string(goodbye)))
+	err := doneIfGone(a.Twilio.send(ctx, urgent, routeCall, func(x *exchange) error {
+		_, err := x.voice().UpdateCall(string(c.Leg), params)
 		return err
 	}))
 	if f := failureOf(err); f != nil && f.Code == codeCallNotInProgress {

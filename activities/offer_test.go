@@ -113,6 +113,17 @@ func TestACallerForWhomNobodyComesIsTold(t *testing.T) {
 	require.NoError(t, b.DismissCaller(t.Context(), call.DismissCaller{Leg: customer}), "he had gone by himself")
 }
 
+func TestACallerForWhomNobodyComesMayBeSentToAVoicemail(t *testing.T) {
+	t.Parallel()
+	const path = "POST " + voiceAPI + "/Calls/" + customer + ".json"
+	b := setup(t, func(c *activities.Config) {
+		c.GoodbyeURL = &url.URL{Scheme: "https", Host: "example.com", Path: "/voicemail"}
+	})
+	b.when(path, ok(`{"status":"in-progress"}`))
+	require.NoError(t, b.DismissCaller(t.Context(), call.DismissCaller{Leg: customer}))
+	require.Equal(t, url.Values{"Url": {"https://example.com/voicemail"}, "Method": {"POST"}}, b.form(t, path))
+}
+
 func TestReadBackSaysWhoseAnUnknownReservationIs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

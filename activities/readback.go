@@ -41,6 +41,25 @@ func (a *Activities) ReadBack(ctx context.Context, c call.ReadBack) (call.Snapsh
 			return err
 		})
 	}
+	if len(c.Tasks) > 0 {
+		s.Tasks = make([]call.TaskSnapshot, len(c.Tasks))
+	}
+	for i, asked := range c.Tasks {
+		read(func() (err error) {
+			s.Tasks[i], err = a.readTask(ctx, c.Call, asked)
+			return err
+		})
+	}
+	if len(c.Calls) > 0 {
+		s.Calls = make([]call.CallSnapshot, len(c.Calls))
+	}
+	for i, leg := range c.Calls {
+		read(func() error {
+			status, err := a.callStatus(ctx, leg)
+			s.Calls[i] = call.CallSnapshot{Call: leg, Status: status}
+			return err
+		})
+	}
 	if c.Conference != "" || c.Task != "" {
 		read(func() (err error) {
 			s.Conference, err = a.readConference(ctx, c.Conference, c.Task)
@@ -208,8 +227,8 @@ func (a *Activities) readConference(ctx context.Context, sid call.ConferenceSID,
 			return err
 		}
 		for i := range page.Participants {
-			// Twilio also lists whom it is still dialling, and who came to nothing.
-			if p := &page.Participants[i]; p.Status == nil || *p.Status == "connected" {
+			// Twilio also lists whom it is still dialling, as the status tells, and who came to nothing.
+			if p := &page.Participants[i]; !slices.Contains([]string{"complete", "failed"}, value(p.Status)) {
 				snapshot.Participants = append(snapshot.Participants, participant(snapshot.Conference, p))
 			}
 		}
@@ -222,7 +241,12 @@ func (a *Activities) readConference(ctx context.Context, sid call.ConferenceSID,
 	return snapshot, err
 }
 
+// participant is one who is connected, as a rule: Twilio's status tells of the others alone.
 func participant(conference call.ConferenceSID, p *voice.ApiV2010Participant) call.Participant {
+	status := value(p.Status)
+	if status == "connected" {
+		status = ""
+	}
 	return call.Participant{
 		Conference:             conference,
 		Call:                   call.SID(value(p.CallSid)),
@@ -230,8 +254,10 @@ func participant(conference call.ConferenceSID, p *voice.ApiV2010Participant) ca
 		Muted:                  value(p.Muted),
 		Hold:                   value(p.Hold),
 		Coaching:               value(p.Coaching),
+		Coach:                  call.SID(value(p.CallSidToCoach)),
 		StartConferenceOnEnter: value(p.StartConferenceOnEnter),
 		EndConferenceOnExit:    value(p.EndConferenceOnExit),
+		Status:                 status,
 	}
 }
 
@@ -292,4 +318,24 @@ func value[T any](p *T) T {
 		return zero
 	}
 	return *p
+}
+
+// readTask reads the task of an invitation, and the offer of it that matters. One whose SID nobody knows is looked for by its label.
+func (a *Activities) readTask(ctx context.Context, id call.ID, asked call.AskedTask) (call.TaskSnapshot, error) {
+	s := call.TaskSnapshot{Task: asked.Task, Status: gone, Invitation: asked.Invitation}
+	var err error
+	if asked.Task == "" {
+		var t *taskrouter.TaskrouterV1Task
+		if t, err = a.invited(ctx, leisurely, id, asked.Invitation); err != nil || t == nil {
+			return s, err
+		}
+		s.Task, s.Status = call.TaskSID(value(t.Sid)), value(t.AssignmentStatus)
+	} else if s.Status, err = a.taskStatus(ctx, asked.Task); err != nil {
+		return s, err
+	}
+	if s.Status == gone && asked.Reservation == "" {
+		return s, nil
+	}
+	s.Reservation, err = a.readReservation(ctx, s.Task, asked.Reservation)
+	return s, err
 }

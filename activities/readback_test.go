@@ -40,6 +40,7 @@ func TestReadBackTellsEverything(t *testing.T) {
 		Task:           &call.TaskSnapshot{Task: task, Status: "assigned"},
 		Reservation:    &call.ReservationSnapshot{Reservation: reservation, Status: "accepted"},
 		Conference: &call.ConferenceSnapshot{Conference: conference, Status: "in-progress", Participants: []call.Participant{
+			{Conference: conference, Call: "CA00000000000000000000000000000077", Status: "ringing"},
 			{Conference: conference, Call: agentLeg, Label: "ann", Muted: true, StartConferenceOnEnter: true},
 			{Conference: conference, Call: customer, Hold: true, StartConferenceOnEnter: true, EndConferenceOnExit: true},
 		}},

@@ -34,6 +34,7 @@ type Entry struct {
 	State   call.Status  // the call's, afterwards
 	Outcome call.Outcome // likewise
 	Agents  []string     // whom it concerns
+	Private bool         // not for agents; see [Private]
 	Data    json.RawMessage
 }
 
@@ -56,6 +57,7 @@ func NewStep(s *call.State, entries []Entry, position int64, at time.Time) store
 			State:   string(e.State),
 			Outcome: string(e.Outcome),
 			Agents:  e.Agents,
+			Private: e.Private,
 			Data:    e.Data,
 		})
 	}
@@ -81,6 +83,8 @@ func callRow(s *call.State, at time.Time) store.CallRow {
 		EndedAt:       s.EndedAt,
 		Revision:      s.Revision,
 		UpdatedAt:     at,
+		Concerned:     Agents(s),
+		Private:       Private(s),
 	}
 	if r := s.Serving(); r != nil {
 		row.AgentSID, row.AgentName = string(r.Agent), r.AgentName
@@ -109,7 +113,8 @@ func legRow(id call.ID, l *call.Leg) store.LegRow {
 	}
 }
 
-// Agents are the agents whom a call concerns now: offered, serving, wrapping up or done with it. Who rejected it, or did not answer, is out.
+// Agents are the agents whom a call concerns now: offered, asked to come, serving, wrapping up or done with it. Who rejected it, or did not
+// answer, is out.
 func Agents(s *call.State) []string {
 	var agents []string
 	for i := range s.Reservations {
@@ -119,10 +124,39 @@ func Agents(s *call.State) []string {
 		case call.ReservationUnknown, call.ReservationIsRejected, call.ReservationIsTimedOut, call.ReservationIsCanceled, call.ReservationIsRescinded:
 		}
 	}
+	for i := range s.Invitations {
+		if v := &s.Invitations[i]; v.Role != call.RoleSupervisor && v.Status != call.InvitationFailed {
+			agents = Merge(agents, []string{string(v.Target.Agent)})
+		}
+	}
 	for i := range s.Legs {
-		agents = Merge(agents, []string{string(s.Legs[i].Agent)})
+		if l := &s.Legs[i]; l.Role != call.RoleSupervisor { // supervisors see every call, and an agent of the same name need not be told
+			agents = Merge(agents, []string{string(l.Agent)})
+		}
 	}
 	return agents
+}
+
+// Private are the labels and CallSids of the supervisors who listen in private: agents are not shown what names them.
+func Private(s *call.State) []string {
+	var private []string
+	for i := range s.Invitations {
+		if v := &s.Invitations[i]; v.Supervision.Private {
+			private = Merge(private, []string{string(v.Label), string(v.Leg)})
+		}
+	}
+	for i := range s.Legs {
+		if l := &s.Legs[i]; l.Supervision.Private {
+			private = Merge(private, []string{string(l.Label), string(l.Call)})
+		}
+	}
+	return private
+}
+
+// IsPrivate says of an event that it is not for agents though it names nobody yet: the asking for a supervisor who listens in private.
+func IsPrivate(what any) bool {
+	asked, ok := what.(call.SuperviseRequested)
+	return ok && asked.Private
 }
 
 // Merge is a with what b has besides, in order; "" is nobody.

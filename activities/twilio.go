@@ -41,14 +41,26 @@ type Config struct {
 	// reservation by REST needs it.
 	ConferenceCallback func(call.ID, call.ReservationSID) string
 
+	// LegCallback is where Twilio tells of the leg of somebody whom we dial; nil means nowhere, and dialling needs it.
+	LegCallback func(call.ID, call.Label) string
+
+	// RoutingWorkflow (WW) finds agents for a call none of whose tasks is left to tell which; "" means that such a call finds none.
+	RoutingWorkflow string
+
 	// AgentFrom is the caller ID that agents see: a number of the account or a verified one; "" means the number that was dialled.
 	AgentFrom string
 
 	// Apology is spoken to callers for whom nobody will come; "" means a sentence in English.
 	Apology string
 
+	// GoodbyeURL is TwiML of one's own for callers for whom nobody will come, such as a voicemail; nil means the apology.
+	GoodbyeURL *url.URL
+
 	// HoldMusicURL is fetched by Twilio, with GET, for a leg on hold: audio or TwiML. nil means Twilio's own music.
 	HoldMusicURL *url.URL
+
+	// PublicURL is what the music of a hold that begins with "/" is under, as "/assets/wait.mp3"; nil means that there is none such.
+	PublicURL *url.URL
 }
 
 func (c *Config) username() string {

@@ -162,6 +162,42 @@ func TestCommandsSayToTwilioWhatTheyMean(t *testing.T) {
 			},
 			want: participant + " Hold=true&HoldMethod=GET&HoldUrl=https%3A%2F%2Fexample.com%2Fmusic.mp3",
 		},
+		"hold with music of its own": {
+			run: func(ctx context.Context, b *testBundle) error {
+				return b.HoldParticipant(ctx, call.HoldParticipant{Conference: conference, Leg: customer, Hold: true, Music: "https://example.com/own.xml"})
+			},
+			want: participant + " Hold=true&HoldMethod=GET&HoldUrl=https%3A%2F%2Fexample.com%2Fown.xml",
+		},
+		"hold with music of ours": {
+			run: func(ctx context.Context, b *testBundle) error {
+				return b.HoldParticipant(ctx, call.HoldParticipant{Conference: conference, Leg: customer, Hold: true, Music: "/assets/wait.mp3"})
+			},
+			want: participant + " Hold=true&HoldMethod=GET&HoldUrl=https%3A%2F%2Fcalls.example.com%2Fx%2Fassets%2Fwait.mp3",
+		},
+		"coach": {
+			run: func(ctx context.Context, b *testBundle) error {
+				return b.CoachParticipant(ctx, call.CoachParticipant{Conference: conference, Leg: customer, Coaching: true, Coach: agentLeg})
+			},
+			want: participant + " CallSidToCoach=" + agentLeg + "&Coaching=true",
+		},
+		"coach no more": {
+			run: func(ctx context.Context, b *testBundle) error {
+				return b.CoachParticipant(ctx, call.CoachParticipant{Conference: conference, Leg: customer})
+			},
+			want: participant + " Coaching=false",
+		},
+		"accept": {
+			run: func(ctx context.Context, b *testBundle) error {
+				return b.AcceptReservation(ctx, call.AcceptReservation{Task: task, Reservation: reservation})
+			},
+			want: "POST " + taskRouterAPI + "/Tasks/" + task + "/Reservations/" + reservation + " ReservationStatus=accepted",
+		},
+		"wrap up": {
+			run: func(ctx context.Context, b *testBundle) error {
+				return b.WrapUpReservation(ctx, call.WrapUpReservation{Task: task, Reservation: reservation})
+			},
+			want: "POST " + taskRouterAPI + "/Tasks/" + task + "/Reservations/" + reservation + " ReservationStatus=wrapping",
+		},
 		"unhold": {
 			run: func(ctx context.Context, b *testBundle) error {
 				return b.HoldParticipant(ctx, call.HoldParticipant{Conference: conference, Leg: customer})
@@ -234,6 +270,7 @@ func TestCommandsSayToTwilioWhatTheyMean(t *testing.T) {
 			t.Parallel()
 			b := setup(t, func(c *activities.Config) {
 				c.HoldMusicURL = &url.URL{Scheme: "https", Host: "example.com", Path: "/music.mp3"}
+				c.PublicURL = &url.URL{Scheme: "https", Host: "calls.example.com", Path: "/x/"}
 			})
 			key := strings.Join(strings.Fields(test.want)[:2], " ")
 			if test.reply.status == 0 {
@@ -515,4 +552,17 @@ func TestEdgeRegionAndKeyChooseWhereRequestsGo(t *testing.T) {
 	require.Error(t, a.HangUpCall(t.Context(), call.HangUpCall{Leg: customer}), "the stand-in answers with nothing")
 	require.Error(t, a.CompleteTask(t.Context(), call.CompleteTask{Task: task, Reason: "done"}))
 	require.Equal(t, []string{"SK1@api.dublin.ie1.twilio.com", "SK1@taskrouter.dublin.ie1.twilio.com"}, h.seen)
+}
+
+// asked are the requests by method and path alone.
+func (b *testBundle) asked() (lines []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, line := range b.requests {
+		method, rest, _ := strings.Cut(line, " ")
+		path, _, _ := strings.Cut(rest, " ")
+		path, _, _ = strings.Cut(path, "?")
+		lines = append(lines, method+" "+path)
+	}
+	return lines
 }

@@ -20,8 +20,14 @@ type Action struct {
 	Leg  SID    `json:"leg,omitempty"`
 	// Reservation is what it is about, of an accept or a reject.
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
-	Status      ActionStatus   `json:"status"`
-	Detail      string         `json:"detail,omitempty"` // why it failed
+	// Invitation is whom it is about, of what brings people in.
+	Invitation Label `json:"invitation,omitempty"`
+	// Agent is whose wrap-up is done; "" of everybody's.
+	Agent AgentSID `json:"agent_sid,omitempty"`
+	// Hold says whether a swap holds the customer.
+	Hold   bool         `json:"hold,omitempty"`
+	Status ActionStatus `json:"status"`
+	Detail string       `json:"detail,omitempty"` // why it failed
 }
 
 // keptActions is how many outcomes travel with a call, so that an action asked again finds its own.
@@ -46,9 +52,9 @@ func (s *State) request(e Event, r Request, leg SID) {
 		return
 	}
 	s.Actions = append(s.Actions, Action{Request: r, Kind: Kind(e), Leg: leg, Status: ActionOpen})
-	switch e.(type) {
+	switch e := e.(type) {
 	case HoldRequested:
-		s.Leg(leg).WantHold = true
+		s.Leg(leg).WantHold, s.Leg(leg).HoldMusic = true, e.Music
 	case UnholdRequested:
 		s.Leg(leg).WantHold = false
 	case MuteRequested:
@@ -60,8 +66,10 @@ func (s *State) request(e Event, r Request, leg SID) {
 	case EndRequested:
 		s.end(r.By.Role)
 	case WrapupCompleteRequested:
-		s.Task.WantCompleted = true
-		s.clearDeadline(DeadlineWrapUp, "")
+		s.Actions[len(s.Actions)-1].Agent = e.Agent
+		for _, t := range s.partsOver(e.Agent) {
+			s.wrappedUp(t)
+		}
 	}
 	s.forgetTries(string(leg))
 }
@@ -89,7 +97,7 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 	case "HoldRequested", "UnholdRequested":
 		want := a.Kind == "HoldRequested"
 		leg := s.Leg(a.Leg)
-		return s.judgeLeg(leg, leg.WantHold == want, leg.Hold == want && !s.contrary(a.Leg, "HoldParticipant", want))
+		return s.judgeLeg(leg, leg.WantHold == want, leg.heldAsWanted() && !s.contrary(a.Leg, "HoldParticipant", want))
 	case "MuteRequested", "UnmuteRequested":
 		want := a.Kind == "MuteRequested"
 		leg := s.Leg(a.Leg)
@@ -98,6 +106,16 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 		if s.Leg(a.Leg).State == LegLeft {
 			return ActionVerified, ""
 		}
+	case "TransferRequested":
+		return s.judgeTransfer(a)
+	case "SwapRequested", "MergeRequested", "TransferCompleteRequested", "TransferCancelRequested":
+		return s.judgeInTransfer(a)
+	case "RejoinRequested":
+		return s.judgeRejoin(a)
+	case "JoinRequested":
+		return s.judgeJoin(a)
+	case "WithdrawRequested":
+		return s.judgeWithdraw(a)
 	case "AcceptRequested", "RejectRequested":
 		return s.judgeReservation(a)
 	case "EndRequested":
@@ -105,9 +123,7 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 			return ActionVerified, ""
 		}
 	case "WrapupCompleteRequested":
-		if s.Task.closed() {
-			return ActionVerified, ""
-		}
+		return s.judgeWrapup(a)
 	}
 	return ActionOpen, ""
 }

@@ -18,6 +18,8 @@ type Alert struct {
 const (
 	AlertFlagFlipped = "flag_flipped" // somebody else keeps setting EndConferenceOnExit to what is not wanted
 	AlertFlagStuck   = "flag_stuck"   // Twilio does not set EndConferenceOnExit
+
+	AlertAcceptRefused = "accept_refused" // an agent talks, and TaskRouter does not count it as his
 )
 
 // keptAlerts is how many alerts travel with a call.

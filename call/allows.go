@@ -23,6 +23,18 @@ const (
 	CodeNotPending         = "reservation_not_pending" // the reservation was answered, or came to nothing
 	CodeAccepting          = "reservation_accepting"   // the accept is under way
 	CodeRejecting          = "reservation_rejecting"   // the reject is under way
+
+	CodeCustomerNotJoined   = "customer_not_joined"   // the customer is not in the conference
+	CodeBadTarget           = "bad_target"            // nobody can be brought in by it
+	CodeTooManyParticipants = "too_many_participants" // the conference holds no more
+	CodeUnknownInvitation   = "unknown_invitation"    // the call has no such invitation
+	CodeInvitationOver      = "invitation_over"       // he came, or will not come any more
+	CodeTransferOpen        = "transfer_open"         // one transfer at a time
+	CodeNoTransfer          = "no_transfer"           // none is under way
+	CodeNotConsulting       = "not_consulting"        // the target is not there, or all talk already
+	CodeNotAnAgentLeg       = "not_an_agent_leg"      // who does not have the call cannot hand it on
+	CodeNotRejoinable       = "not_rejoinable"        // nobody who fell out is waited for
+	CodeBadAddress          = "bad_address"           // it cannot be dialled
 )
 
 // Allows says whether an action is possible now: nil, or a [*NotAllowed] that says why not. An action that is known already is allowed, and
@@ -49,13 +61,38 @@ func (s *State) Allows(e Event) error {
 		return s.allowsOffer(e.Request, e.Reservation, true)
 	case RejectRequested:
 		return s.allowsOffer(e.Request, e.Reservation, false)
+	case JoinRequested:
+		if s.known(e.Request) {
+			return nil
+		}
+		return s.allowsTarget(e.Target)
+	case WithdrawRequested:
+		if s.known(e.Request) {
+			return nil
+		}
+		return s.allowsWithdraw(e.Invitation)
+	case TransferRequested:
+		return s.allowsTransfer(e)
+	case SwapRequested:
+		return s.allowsInTransfer(e.Request, TransferIsConsulting)
+	case MergeRequested:
+		return s.allowsInTransfer(e.Request, TransferIsConsulting)
+	case TransferCompleteRequested:
+		return s.allowsInTransfer(e.Request, TransferIsConsulting, TransferIsMerged)
+	case TransferCancelRequested:
+		return s.allowsInTransfer(e.Request, TransferIsCalling, TransferIsConsulting, TransferIsMerged)
+	case RejoinRequested:
+		if s.known(e.Request) {
+			return nil
+		}
+		return s.allowsRejoin(e)
 	case EndRequested:
 		if s.known(e.Request) || s.Customer() != nil && !s.talkOver() {
 			return nil
 		}
 		return s.ended()
 	case WrapupCompleteRequested:
-		if s.known(e.Request) || s.Status() == StatusWrapping && s.met() {
+		if s.known(e.Request) || !s.Over() && len(s.partsOver(e.Agent)) > 0 {
 			return nil
 		}
 		if s.Over() {

@@ -16,6 +16,8 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.received(now, e.Call, Caller{e.From, e.To, e.Direction})
 	case CallStatusChanged:
 		s.callStatus(now, e)
+	case AnnouncementConfirmed:
+		s.dialledLeg(e.Call, e.Invitation, e.Reservation)
 	case EnqueueEnded:
 		// How the wait ended is told by the task and the conference; the call itself lives on.
 	case ConferenceStarted:
@@ -88,8 +90,24 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.request(e, e.Request, "")
 	case WrapupCompleteRequested:
 		s.request(e, e.Request, "")
+	case JoinRequested:
+		s.requestJoin(now, e)
+	case WithdrawRequested:
+		s.requestWithdraw(e)
+	case TransferRequested:
+		s.requestTransfer(now, e)
+	case SwapRequested:
+		s.requestSwap(e)
+	case MergeRequested:
+		s.requestMerge(e)
+	case TransferCompleteRequested:
+		s.requestComplete(e)
+	case TransferCancelRequested:
+		s.requestCancel(now, e)
+	case RejoinRequested:
+		s.requestRejoin(now, e)
 	case CommandSucceeded:
-		s.commandSucceeded(now, e.Command)
+		s.commandSucceeded(now, e)
 	case CommandFailed:
 		s.commandFailed(now, e.Command, e.Failure)
 	case CallReadBack:
@@ -105,8 +123,7 @@ func (s *State) Apply(now time.Time, e Event) {
 // fromTwilio says whether an event is Twilio's own word.
 func fromTwilio(e Event) bool {
 	switch e.(type) {
-	case HoldRequested, UnholdRequested, MuteRequested, UnmuteRequested, LeaveRequested, AcceptRequested, RejectRequested, EndRequested,
-		WrapupCompleteRequested, CommandSucceeded, CommandFailed, ReadBackDue, ClockTicked:
+	case interface{ asked() Request }, CommandSucceeded, CommandFailed, ReadBackDue, ClockTicked:
 		return false
 	default:
 		return true
@@ -120,8 +137,13 @@ func (s *State) settle(now time.Time) {
 	}
 	s.settleConference(now)
 	s.settleReservations()
+	s.settleInvitations(now)
+	s.settleConnects()
 	s.settleFlags(now)
+	s.settleTransfers(now)
 	s.settleCompany(now)
+	s.settleRescue(now)
+	s.settleWrapUps(now)
 	s.settleEnd(now)
 	s.settleFlights()
 	s.settleActions()

@@ -75,6 +75,16 @@ type (
 		Agent        AgentSID        `json:"agent_sid"`
 		Availability AvailabilitySID `json:"availability_sid"`
 	}
+	// ReportMissed tells the floor that an agent did not come: what becomes of him is decided there. See [Settings.Floor].
+	ReportMissed struct {
+		Call        ID             `json:"call_id"`
+		Agent       AgentSID       `json:"agent_sid"`
+		AgentName   string         `json:"agent_name,omitempty"`
+		Reservation ReservationSID `json:"reservation_sid"`
+		Queue       QueueSID       `json:"queue_sid,omitempty"`
+		QueueName   string         `json:"queue_name,omitempty"`
+		At          time.Time      `json:"at"`
+	}
 	// CoachParticipant sets whom a supervisor's leg coaches. It never changes whether the leg is muted.
 	CoachParticipant struct {
 		Conference ConferenceSID `json:"conference_sid"`
@@ -124,12 +134,22 @@ type (
 	}
 	// ReadBack asks Twilio for the state of everything that the call owns; its result is [CallReadBack]. Empty fields are not known.
 	ReadBack struct {
+		Call        ID             `json:"call_id,omitempty"` // whose Tasks are, where their labels alone are known
 		Customer    SID            `json:"customer,omitempty"`
 		Task        TaskSID        `json:"task_sid,omitempty"`
 		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 		Conference  ConferenceSID  `json:"conference_sid,omitempty"`
+		Tasks       []AskedTask    `json:"tasks,omitempty"`
+		Calls       []SID          `json:"calls,omitempty"` // legs that are on their way into the conference, or were
 	}
 )
+
+// AskedTask is the task of an invitation, which a [ReadBack] asks for. Task is "" if nobody knows whether it was made: it is looked up by the label then.
+type AskedTask struct {
+	Invitation  Label          `json:"invitation"`
+	Task        TaskSID        `json:"task_sid,omitempty"`
+	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+}
 
 func (HoldParticipant) command()     {}
 func (MuteParticipant) command()     {}
@@ -143,6 +163,7 @@ func (CancelTask) command()          {}
 func (InstructReservation) command() {}
 func (RejectReservation) command()   {}
 func (SetAvailability) command()     {}
+func (ReportMissed) command()        {}
 func (CoachParticipant) command()    {}
 func (AddParticipant) command()      {}
 func (CreateTask) command()          {}

@@ -80,6 +80,8 @@ func (s *State) settleConference(now time.Time) {
 	for i := range s.Legs {
 		switch l := &s.Legs[i]; {
 		case l.State != LegJoined || l.Conference == s.Conference.SID:
+		case s.customerWasIn(s.Conference.SID) && l.Label != "":
+			l.State = LegWaiting // came too late, into a room of its own: hung up
 		case s.customerWasIn(s.Conference.SID):
 			l.leave(now, "")
 		default:

@@ -15,9 +15,12 @@ const (
 	DeadlineVanish  DeadlineKind = "vanish"  // Subject: the leg
 	DeadlineConfirm DeadlineKind = "confirm" // Subject: the flight's
 	DeadlineSettle  DeadlineKind = "settle"
-	DeadlineWrapUp  DeadlineKind = "wrap-up"
+	DeadlineWrapUp  DeadlineKind = "wrap-up" // Subject: the task
 	DeadlineParting DeadlineKind = "parting" // the caller whom nobody comes for has been told by now
 	DeadlineSilence DeadlineKind = "silence"
+
+	DeadlineInvitation DeadlineKind = "invitation" // Subject: the label
+	DeadlineWrapping   DeadlineKind = "wrapping"   // Subject: the reservation
 )
 
 // Deadline is a moment at which something happens unless something else happened before.
@@ -95,9 +98,9 @@ func (s *State) tick(now time.Time) {
 		case DeadlineConnect:
 			s.connectOverdue(now, ReservationSID(d.Subject))
 		case DeadlineMissed:
-			s.missed(ReservationSID(d.Subject))
+			s.missed(now, ReservationSID(d.Subject))
 		case DeadlineVanish:
-			s.vanished(SID(d.Subject))
+			s.vanished(now, SID(d.Subject))
 		case DeadlineConfirm:
 			s.WantLook = true
 		case DeadlineSettle:
@@ -106,8 +109,14 @@ func (s *State) tick(now time.Time) {
 			s.WantLook = s.WantLook || now.Sub(s.HeardAt) >= s.lookAfter()
 		case DeadlineParting:
 			s.Parting = PartingOver
+		case DeadlineInvitation:
+			s.invitationOverdue(now, Label(d.Subject))
 		case DeadlineWrapUp:
-			s.Task.WantCompleted = true
+			if t := s.task(TaskSID(d.Subject)); t != nil {
+				t.WantCompleted = true
+			}
+		case DeadlineWrapping:
+			s.wrapUpDue(ReservationSID(d.Subject))
 		}
 	}
 }

@@ -20,8 +20,9 @@ type (
 		Call     SID    `json:"call_sid"`
 		Status   string `json:"status"`
 		Sequence int    `json:"sequence"`
-		// Invitation is whose leg it is, where the callback's URL tells it.
-		Invitation Label `json:"invitation,omitempty"`
+		// Invitation is whose leg it is, where the callback's URL tells it, and Reservation by which offer, of one whom TaskRouter found.
+		Invitation  Label          `json:"invitation,omitempty"`
+		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 	}
 	// AnnouncementConfirmed says that an agent heard whom he gets, pressed the key where one is asked for, and goes into the conference now.
 	AnnouncementConfirmed struct {
@@ -52,6 +53,8 @@ type Participant struct {
 	// Instruction is the reservation whose conference instruction made the conference, where the callback's URL tells it: the first
 	// agent in it is that reservation's.
 	Instruction ReservationSID `json:"instruction,omitempty"`
+	// Status is Twilio's, of a participant as read back: one that is neither "" nor "connected" is not in the conference (yet).
+	Status string `json:"status,omitempty"`
 }
 
 // What Twilio's conferences say.
@@ -147,11 +150,13 @@ type (
 	}
 
 	// AssignmentRequested is the assignment callback, which we answered with a conference instruction: the accept is under way. Manual
-	// says that we answered with none: the agent accepts, by us or by an instruction of his desktop's own.
+	// says that we answered with none: the agent accepts, by us or by an instruction of his desktop's own. Announced says that we had him
+	// dialled to hear whom he gets: he comes into the conference by himself, and accepting and bringing the customer is ours.
 	AssignmentRequested struct {
 		Assignment
 		Caller
-		Manual bool `json:"manual,omitempty"`
+		Manual    bool `json:"manual,omitempty"`
+		Announced bool `json:"announced,omitempty"`
 	}
 	// ReservationCreated is reservation.created.
 	ReservationCreated struct {
@@ -194,6 +199,8 @@ type Request struct {
 	Action string `json:"action"`
 	By     Actor  `json:"by"`
 }
+
+func (r Request) asked() Request { return r }
 
 // Actor is who asked.
 type Actor struct {
@@ -364,12 +371,23 @@ type Snapshot struct {
 	Task           *TaskSnapshot        `json:"task,omitempty"`
 	Reservation    *ReservationSnapshot `json:"reservation,omitempty"`
 	Conference     *ConferenceSnapshot  `json:"conference,omitempty"`
+	Tasks          []TaskSnapshot       `json:"tasks,omitempty"` // of invitations
+	Calls          []CallSnapshot       `json:"calls,omitempty"` // legs that were on their way
 }
 
-// TaskSnapshot is the task as read back.
+// TaskSnapshot is a task as read back. Invitation and Reservation are of one that was made to find somebody; Task is "" and Status "gone" if it was
+// looked for by its label, and there is none.
 type TaskSnapshot struct {
-	Task   TaskSID `json:"task_sid"`
-	Status string  `json:"status"`
+	Task        TaskSID              `json:"task_sid"`
+	Status      string               `json:"status"`
+	Invitation  Label                `json:"invitation,omitempty"`
+	Reservation *ReservationSnapshot `json:"reservation,omitempty"`
+}
+
+// CallSnapshot is a leg's call as read back; Status is Twilio's CallStatus, or "gone".
+type CallSnapshot struct {
+	Call   SID    `json:"call_sid"`
+	Status string `json:"status"`
 }
 
 // ReservationSnapshot is the newest open reservation as read back. Of one that the call had not heard of it says whose it is.

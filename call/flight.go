@@ -8,11 +8,12 @@ import (
 // Flight is a command on its way. It lands when its effect is observed, or when it is known to have come to nothing.
 type Flight struct {
 	Number   int    `json:"number"`
-	Subject  string `json:"subject"`  // the leg, "task", "conference", …: one flight for each
-	Kind     string `json:"kind"`     // the command's
-	Target   bool   `json:"target"`   // the value asked for, of commands that set one
-	Accepted bool   `json:"accepted"` // Twilio took it; its effect is not observed yet
-	Sequence int    `json:"sequence"` // the conference's, when it started
+	Subject  string `json:"subject"`        // the leg, "task", "conference", …: one flight for each
+	Kind     string `json:"kind"`           // the command's
+	Target   bool   `json:"target"`         // the value asked for, of commands that set one
+	With     string `json:"with,omitempty"` // what goes with the value: a hold's music
+	Accepted bool   `json:"accepted"`       // Twilio took it; its effect is not observed yet
+	Sequence int    `json:"sequence"`       // the conference's, when it started
 }
 
 // Try counts how often a command came to nothing or was never confirmed.
@@ -28,7 +29,6 @@ const maxTries = 3
 // Subjects of flights that are not legs.
 const (
 	subjectConference = "conference"
-	subjectTask       = "task"
 	subjectReadBack   = "read-back"
 )
 
@@ -47,8 +47,20 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Leg), false
 	case EndConference:
 		return subjectConference, false
-	case CompleteTask, CancelTask:
-		return subjectTask, false
+	case CompleteTask:
+		return string(c.Task), false
+	case CancelTask:
+		return string(c.Task), false
+	case AddParticipant:
+		return string(c.Label), false
+	case CreateTask:
+		return string(c.Label), false
+	case AcceptReservation:
+		return string(c.Reservation), false
+	case WrapUpReservation:
+		return string(c.Reservation), false
+	case MoveCustomer:
+		return string(c.Leg), false
 	case DismissCaller:
 		return string(c.Leg), false
 	case InstructReservation:
@@ -57,11 +69,21 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Reservation), false
 	case SetAvailability:
 		return string(c.Agent), false
+	case ReportMissed:
+		return subjectMissed + string(c.Reservation), false
 	case ReadBack:
 		return subjectReadBack, false
 	default:
 		return "", false
 	}
+}
+
+// flightWith says what goes with the value that a command sets.
+func flightWith(c Command) string {
+	if hold, ok := c.(HoldParticipant); ok && hold.Hold {
+		return hold.Music
+	}
+	return ""
 }
 
 // Begin notes that a command is on its way, and numbers it; its result must name that number.
@@ -72,7 +94,7 @@ func (s *State) Begin(_ time.Time, c Command) Order {
 		s.WantLook = false
 	}
 	s.Flights = append(s.Flights, Flight{
-		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, Sequence: s.Conference.Sequence,
+		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, With: flightWith(c), Sequence: s.Conference.Sequence,
 	})
 	return Order{Number: s.Numbered, Command: c}
 }
@@ -98,13 +120,19 @@ func (s *State) flight(number int) *Flight {
 }
 
 // commandSucceeded: Twilio took a command. Its effect must be seen within the time for that.
-func (s *State) commandSucceeded(now time.Time, number int) {
-	f := s.flight(number)
+func (s *State) commandSucceeded(now time.Time, e CommandSucceeded) {
+	f := s.flight(e.Command)
 	if f == nil || f.Accepted {
 		return
 	}
 	f.Accepted = true
 	switch f.Kind {
+	case "HoldParticipant":
+		s.Leg(SID(f.Subject)).Playing = f.With // no event tells what is played
+	case "AddParticipant", "CreateTask":
+		s.invitationMade(*f, e.Call, e.Task)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "SetAvailability":
 		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
 	case "InstructReservation":
@@ -135,11 +163,14 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 		return
 	}
 	s.WantLook = true
+	if failure.Kind == FailureUnavailable && (failed.Kind == "AddParticipant" || failed.Kind == "CreateTask") {
+		s.doubt(now, failed)
+	}
 	if failure.Kind == FailureRefused {
 		s.forgetTries(failed.Subject)
 		s.Tries = append(s.Tries, Try{Subject: failed.Subject, Kind: failed.Kind, Count: maxTries - 1}) // asking again would not help
 	}
-	s.tried(now, failed, failure.Message)
+	s.tried(now, failed, failure)
 }
 
 // settleFlights lets those land whose effect is observed.
@@ -165,22 +196,34 @@ func (s *State) drop(number int) {
 // reached says whether what a flight asked for is so.
 func (s *State) reached(f Flight) bool {
 	leg := s.Leg(SID(f.Subject))
-	if leg != nil && leg.State == LegLeft && f.Kind != "HangUpCall" && f.Kind != "DismissCaller" {
+	if leg != nil && leg.State == LegLeft && (leg.Role != RoleCustomer || f.Kind != "HangUpCall" && f.Kind != "DismissCaller") {
 		return true // whatever it was for is past
 	}
 	switch f.Kind {
 	case "HoldParticipant":
-		return leg != nil && leg.Hold == f.Target
+		return leg != nil && leg.Hold == f.Target && (!f.Target || leg.Playing == f.With)
 	case "MuteParticipant":
 		return leg != nil && leg.Muted == f.Target
 	case "FlagParticipant":
 		return leg != nil && leg.EndConferenceOnExit == f.Target
 	case "HangUpCall":
-		return s.customerGone()
+		return leg != nil && leg.Role == RoleCustomer && s.customerGone()
 	case "EndConference":
 		return !s.Conference.live()
 	case "CompleteTask", "CancelTask":
-		return s.Task.closed()
+		t := s.task(TaskSID(f.Subject))
+		return t == nil || t.closed()
+	case "AddParticipant", "CreateTask":
+		i := s.Invitation(Label(f.Subject))
+		return i == nil || i.made()
+	case "AcceptReservation":
+		r := s.findReservation(ReservationSID(f.Subject))
+		return r == nil || r.taken() || r.lapsed()
+	case "WrapUpReservation":
+		r := s.findReservation(ReservationSID(f.Subject))
+		return r == nil || r.Status != ReservationIsAccepted
+	case "MoveCustomer":
+		return leg != nil && leg.State == LegJoined || s.customerGone()
 	case "RejectReservation":
 		r := s.findReservation(ReservationSID(f.Subject))
 		return r != nil && r.lapsed()
@@ -189,7 +232,7 @@ func (s *State) reached(f Flight) bool {
 		return f.Accepted || r != nil && (r.taken() || r.lapsed())
 	case "DismissCaller":
 		return f.Accepted || s.customerGone()
-	case "SetAvailability":
+	case "SetAvailability", "ReportMissed":
 		return f.Accepted
 	default:
 		return false
@@ -197,7 +240,8 @@ func (s *State) reached(f Flight) bool {
 }
 
 // tried counts a try that came to nothing. After the last one the call stops wanting it, and says so to whoever asked.
-func (s *State) tried(now time.Time, f Flight, why string) {
+func (s *State) tried(now time.Time, f Flight, failure Failure) {
+	why := failure.Message
 	i := slices.IndexFunc(s.Tries, func(t Try) bool { return t.Subject == f.Subject && t.Kind == f.Kind })
 	if i < 0 {
 		s.Tries = append(s.Tries, Try{Subject: f.Subject, Kind: f.Kind})
@@ -210,14 +254,13 @@ func (s *State) tried(now time.Time, f Flight, why string) {
 	leg := s.Leg(SID(f.Subject))
 	switch f.Kind {
 	case "HoldParticipant":
-		leg.WantHold = leg.Hold
-		s.failActions(leg.Call, why, "HoldRequested", "UnholdRequested")
+		s.holdRefused(now, leg, why)
 	case "MuteParticipant":
 		leg.WantMuted = leg.Muted
 		s.failActions(leg.Call, why, "MuteRequested", "UnmuteRequested")
 	case "RemoveParticipant":
 		leg.WantGone = false
-		s.failActions(leg.Call, why, "LeaveRequested")
+		s.failActions(leg.Call, why, "LeaveRequested", "TransferRequested", "TransferCompleteRequested")
 	case "FlagParticipant":
 		s.alert(now, AlertFlagStuck, f.Subject, "endConferenceOnExit of this leg cannot be set: "+why)
 	case "InstructReservation":
@@ -236,11 +279,34 @@ func (s *State) tried(now time.Time, f Flight, why string) {
 		s.Parting = PartingOver
 	case "SetAvailability":
 		s.movedOff(f.Subject)
+	case "AddParticipant", "CreateTask":
+		s.invitationRefused(f, failure)
+	case "AcceptReservation":
+		s.alert(now, AlertAcceptRefused, f.Subject, "the agent is in the call, but TaskRouter does not take it that he accepted: "+why)
+	case "MoveCustomer":
+		s.end(endedBySystem)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":
 		// A call never gives up ending: after a while it is looked at, and tried again.
 		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")
 		s.settleLater(now)
 	}
+}
+
+// holdRefused: Twilio does not hold a leg, or does not let it go. Whoever asked is told so, and it stays as it is. But nobody is left on hold whom
+// the call itself wants back: after a while that is tried again.
+func (s *State) holdRefused(now time.Time, leg *Leg, why string) {
+	asked := slices.ContainsFunc(s.Actions, func(a Action) bool {
+		return a.Status == ActionOpen && a.Leg == leg.Call && a.Kind == "UnholdRequested"
+	})
+	s.transferStuck(now, leg.Call, why)
+	if !leg.WantHold && !asked {
+		s.settleLater(now)
+		return
+	}
+	leg.WantHold = leg.Hold
+	s.failActions(leg.Call, why, "HoldRequested", "UnholdRequested")
 }
 
 // tries is how often a command came to nothing so far.
@@ -261,6 +327,18 @@ func (s *State) forgetTries(subject string) {
 func (s *State) movedOff(agent string) {
 	for i := range s.Reservations {
 		if string(s.Reservations[i].Agent) == agent {
+			s.Reservations[i].WantOff = false
+		}
+	}
+}
+
+// subjectMissed is the prefix of a report's subject: the reservation itself may have a command of its own under way.
+const subjectMissed = "missed:"
+
+// reportedMissed: the floor knows of the agent who did not come, or cannot be told.
+func (s *State) reportedMissed(subject string) {
+	for i := range s.Reservations {
+		if subjectMissed+string(s.Reservations[i].Reservation) == subject {
 			s.Reservations[i].WantOff = false
 		}
 	}

@@ -67,4 +67,10 @@ type Invitation struct {
 	Leg  SID  `json:"leg,omitempty"` // his, once it is known
 
 	WantGone bool `json:"want_gone,omitempty"` // withdrawn: whatever was made for it is to go
+	// Doubt says that a leg or a task may have been made for it of which nobody knows: the answer to the request never came.
+	Doubt bool `json:"doubt,omitempty"`
+	// Reservation is whose part goes on with him: of an agent who comes back.
+	Reservation ReservationSID `json:"reservation_sid,omitempty"`
+	// Supervision is what his leg is for, of a supervisor.
+	Supervision Supervision `json:"supervision,omitzero"`
 }

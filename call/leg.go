@@ -48,6 +48,9 @@ func (s *State) participant(now time.Time, p Participant) *Leg {
 	if leg := s.Leg(p.Call); leg != nil {
 		return leg
 	}
+	if s.Invitation(Label(p.Label)) != nil {
+		return s.dialledLeg(p.Call, Label(p.Label), p.Instruction)
+	}
 	s.Legs = append(s.Legs, Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting})
 	return &s.Legs[len(s.Legs)-1]
 }
@@ -79,12 +82,13 @@ func (s *State) joined(now time.Time, p Participant) {
 	if !s.fresh(leg, p) {
 		return
 	}
-	if s.over(p.Conference) || leg.Role == RoleCustomer && terminal(s.CustomerStatus) {
+	if s.over(p.Conference) || leg.Role == RoleCustomer && terminal(s.CustomerStatus) || terminal(leg.Status) {
 		leg.leave(now, "") // the word of it was overtaken
 		return
 	}
 	leg.State, leg.Reason, leg.LeftAt = LegJoined, "", time.Time{}
-	leg.setFlags(p)
+	s.cameIn(leg)
+	leg.setFlags(now, p)
 }
 
 // left: a leg is out of the conference.
@@ -95,6 +99,9 @@ func (s *State) left(now time.Time, e ParticipantLeft) {
 		leg.JoinedAt = now
 	}
 	if s.fresh(leg, e.Participant) {
+		if e.Reason == reasonAddFailed && terminal(e.CallStatus) {
+			leg.Status = e.CallStatus
+		}
 		leg.leave(now, e.Reason)
 	}
 }
@@ -111,17 +118,19 @@ func (l *Leg) leave(now time.Time, reason string) {
 	if l.State != LegLeft {
 		l.State, l.LeftAt = LegLeft, now
 	}
-	l.Hold, l.Muted = false, false
+	l.observeHold(now, false)
+	l.Muted, l.Coaching, l.Coach = false, false, ""
 	if l.Reason == "" {
 		l.Reason = reason
 	}
 }
 
-func (l *Leg) setFlags(p Participant) {
+func (l *Leg) setFlags(now time.Time, p Participant) {
 	if p.EndConferenceOnExit != l.wantFlag() && l.EndConferenceOnExit == l.wantFlag() {
 		l.Flipped++
 	}
-	l.Hold, l.Muted, l.EndConferenceOnExit = p.Hold, p.Muted, p.EndConferenceOnExit
+	l.observeHold(now, p.Hold)
+	l.Muted, l.EndConferenceOnExit = p.Muted, p.EndConferenceOnExit
 }
 
 // wantFlag says whether the conference is to end when the leg leaves it: with the customer alone.
@@ -142,10 +151,15 @@ func (s *State) settleFlags(now time.Time) {
 // soft says whether the leg's phone is a browser's or an app's, which can die without a word.
 func (l *Leg) soft() bool { return strings.HasPrefix(l.Address, "client:") }
 
-// callStatus: Twilio says how one leg's call is. Only the customer's decides anything: an agent's leg may have no such callbacks.
+// callStatus: Twilio says how one leg's call is. Besides the customer's only those decide anything that we had made: the leg of an agent whom
+// an instruction dialled may have no such callbacks.
 func (s *State) callStatus(now time.Time, e CallStatusChanged) {
 	c := s.customer(now, "")
-	if e.Call != c.Call || terminal(s.CustomerStatus) {
+	if e.Call != c.Call {
+		s.legStatus(now, e)
+		return
+	}
+	if terminal(s.CustomerStatus) {
 		return
 	}
 	s.CustomerStatus = e.Status
@@ -168,11 +182,6 @@ func (s *State) customerGone() bool {
 	return terminal(s.CustomerStatus) || s.Moved || c.State == LegLeft && c.Reason == reasonHungUp
 }
 
-// company says whether anybody but the customer is in the conference.
-func (s *State) company() bool {
-	return slices.ContainsFunc(s.Legs, func(l Leg) bool { return l.Role != RoleCustomer && l.State == LegJoined })
-}
-
 // everybodyLeft says whether no leg is in the conference, and the conference is over.
 func (s *State) everybodyLeft() bool {
 	return s.everybodyOut() && !s.Conference.live()
@@ -184,49 +193,4 @@ func (s *State) met() bool {
 	return c != nil && !c.JoinedAt.IsZero() && slices.ContainsFunc(s.Legs, func(l Leg) bool {
 		return l.Role == RoleAgent && !l.JoinedAt.IsZero() && l.Conference == c.Conference
 	})
-}
-
-// settleCompany sees to a customer whom the last agent has left. An agent who hung up a telephone, or left by our API, ended the call.
-// A browser may have died: if the customer does not go as well within the grace, it has.
-func (s *State) settleCompany(now time.Time) {
-	if s.met() && s.AnsweredAt.IsZero() {
-		s.AnsweredAt = now
-	}
-	c := s.Customer()
-	alone := c != nil && c.State == LegJoined && !s.customerGone() && s.met() && !s.company() && s.Conference.live()
-	if !alone || s.WantEnd {
-		s.Deadlines = slices.DeleteFunc(s.Deadlines, func(d Deadline) bool { return d.Kind == DeadlineVanish && (c == nil || d.Subject != string(c.Call)) })
-		return
-	}
-	last := s.lastAgent()
-	if last.WantGone || last.Reason == reasonHungUp && !last.soft() {
-		s.end(endedByAgent)
-		return
-	}
-	s.setDeadline(DeadlineVanish, string(last.Call), now.Add(s.Settings.VanishGrace))
-}
-
-// lastAgent is the agent's leg that left last.
-func (s *State) lastAgent() *Leg {
-	var last *Leg
-	for i := range s.Legs {
-		l := &s.Legs[i]
-		if l.Role == RoleAgent && !l.JoinedAt.IsZero() && (last == nil || l.LeftAt.After(last.LeftAt)) {
-			last = l
-		}
-	}
-	return last
-}
-
-// vanished: the grace for a leg is over. An agent's leg that vanished leaves nobody with the customer: the call ends in order. A
-// customer's leg that somebody else took elsewhere did not come back: it is not ours any more.
-func (s *State) vanished(sid SID) {
-	leg := s.Leg(sid)
-	switch {
-	case leg == nil || leg.State != LegLeft:
-	case leg.Role == RoleCustomer:
-		s.Moved = true
-	default:
-		s.end(endedBySystem)
-	}
 }

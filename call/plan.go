@@ -1,7 +1,5 @@
 package call
 
-import "slices"
-
 // Plan is the difference between what is wanted and what is observed, as commands, without what is on its way already: at most one command
 // is in flight for each leg, for the task and for the conference. It changes nothing; tell [State.Begin] of each command that is started.
 func (s *State) Plan() []Command {
@@ -18,10 +16,15 @@ func (s *State) Plan() []Command {
 		}
 	}
 	s.planEnd(add)
+	s.planMove(add)
 	for i := range s.Legs {
 		s.planLeg(&s.Legs[i], add)
 	}
 	s.planTask(add)
+	for i := range s.Invitations {
+		s.planInvitation(&s.Invitations[i], add)
+		s.planInvitedTask(&s.Invitations[i], add)
+	}
 	for i := range s.Reservations {
 		s.planReservation(&s.Reservations[i], add)
 	}
@@ -36,29 +39,36 @@ func (s *State) planEnd(add func(Command)) {
 	if !s.WantEnd && !s.Close {
 		return
 	}
-	if s.Conference.live() && (s.WantEnd || s.talkOver()) {
+	c := s.Customer()
+	told := s.forsaken() && s.Parting != PartingOver && c.State == LegJoined // hears goodbye first, which takes him out
+	if s.Conference.live() && (s.WantEnd || s.talkOver()) && !told {
 		add(EndConference{Conference: s.Conference.SID})
 	}
-	c := s.Customer()
 	inRoom := c != nil && c.State == LegJoined && s.Conference.live()
 	// Ending the conference ends the customer's call as a rule; only a look tells whether it did not.
 	switch {
-	case c == nil || s.customerGone() || inRoom || c.State != LegWaiting && !s.Close:
+	case c == nil || s.customerGone() || s.Parting == PartingSpoken:
 	case s.forsaken() && s.Parting == PartingUnknown:
 		add(DismissCaller{Leg: c.Call})
-	case s.forsaken() && s.Parting == PartingSpoken:
+	case inRoom || c.State != LegWaiting && !s.Close:
 	default:
 		add(HangUpCall{Leg: c.Call})
 	}
 }
 
-// forsaken says whether the customer still waits and the call ends because nobody will come: he is owed a word.
+// forsaken says whether the customer still waits, or everybody left him, and the call ends because nobody will come: he is owed a word.
 func (s *State) forsaken() bool {
-	return s.WantEnd && (s.EndedBy == endedByTaskRouter || s.EndedBy == endedBySystem) && s.Customer().State == LegWaiting
+	c := s.Customer()
+	return s.WantEnd && (s.EndedBy == endedByTaskRouter || s.EndedBy == endedBySystem) && c != nil &&
+		(c.State == LegWaiting || c.State == LegJoined && s.Rescue.Stage == RescueGoodbye)
 }
 
-// planLeg brings one leg in the conference to where it is wanted. What changes the leg most goes first, for the rest may be moot then.
+// planLeg brings one leg in the conference to where it is wanted. What changes the leg most goes first, for the rest may be moot then. One on its
+// way into it that is not wanted is hung up.
 func (s *State) planLeg(l *Leg, add func(Command)) {
+	if l.Role != RoleCustomer && l.State == LegWaiting && !s.wantedLeg(l) {
+		add(HangUpCall{Leg: l.Call})
+	}
 	if l.State != LegJoined || !s.Conference.live() || l.Conference != s.Conference.SID || s.WantEnd {
 		return
 	}
@@ -66,8 +76,8 @@ func (s *State) planLeg(l *Leg, add func(Command)) {
 	switch flag := l.wantFlag(); {
 	case l.WantGone:
 		add(RemoveParticipant{Conference: conference, Leg: l.Call})
-	case l.Hold != l.WantHold:
-		add(HoldParticipant{Conference: conference, Leg: l.Call, Hold: l.WantHold})
+	case !l.heldAsWanted():
+		add(l.hold(conference))
 	case l.Muted != l.WantMuted:
 		add(MuteParticipant{Conference: conference, Leg: l.Call, Muted: l.WantMuted})
 	case l.EndConferenceOnExit != flag && l.Flipped < maxFlips && !l.Hold: // Twilio does not take it from a leg on hold
@@ -79,9 +89,10 @@ func (s *State) planLeg(l *Leg, add func(Command)) {
 func (s *State) planTask(add func(Command)) {
 	t := &s.Task
 	switch {
-	case t.SID == "" || t.closed() || !s.talkOver():
-	case s.met() && t.WantCompleted:
+	case t.SID == "" || t.closed():
+	case t.WantCompleted && s.partOver(t):
 		add(CompleteTask{Task: t.SID, Reason: "completed"})
+	case !s.talkOver():
 	case !s.met() && s.Close && (t.Wrapping || s.assignedEver()):
 		add(CompleteTask{Task: t.SID, Reason: string(s.outcome())})
 	case !s.met() && s.Close:
@@ -91,16 +102,25 @@ func (s *State) planTask(add func(Command)) {
 
 // assignedEver says whether an agent had accepted the task: such a task can be completed, but not canceled.
 func (s *State) assignedEver() bool {
-	return slices.ContainsFunc(s.Reservations, func(r Reservation) bool { return r.taken() })
+	return s.takenOf(s.Task.SID) != nil
 }
 
 func (s *State) planReservation(r *Reservation, add func(Command)) {
-	if r.WantOff {
+	if r.WantOff && s.Settings.Floor {
+		add(ReportMissed{
+			Call: s.ID, Agent: r.Agent, AgentName: r.AgentName, Reservation: r.Reservation, Queue: r.Queue, QueueName: r.QueueName, At: r.MissedAt,
+		})
+	} else if r.WantOff {
 		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
 	}
-	switch {
+	if t := s.task(r.Task); r.WantWrapUp && r.Status == ReservationIsAccepted && t != nil && !t.closed() && !t.WantCompleted {
+		add(WrapUpReservation{Task: r.Task, Reservation: r.Reservation})
+	}
+	switch leg := s.legOf(r.Reservation); {
 	case s.talkOver() || r.lapsed() || r.taken():
-	case r.WantRejected && !s.met(), r.Declined:
+	case s.ours(r) && leg != nil && leg.State == LegJoined && !leg.WantGone && !s.WantEnd:
+		add(AcceptReservation{Task: r.Task, Reservation: r.Reservation})
+	case r.WantRejected && s.sought(r), r.Declined:
 		add(RejectReservation{Task: r.Task, Reservation: r.Reservation, Availability: r.DeclinedTo})
 	case r.WantAccepted && !r.Instructed && !s.WantEnd:
 		add(InstructReservation{
@@ -119,8 +139,21 @@ func (s *State) look() ReadBack {
 		l.Customer = c.Call
 	}
 	for i := range s.Reservations {
-		if r := &s.Reservations[i]; !r.lapsed() {
+		if r := &s.Reservations[i]; !r.lapsed() && s.invitationOf(r.Task) == nil {
 			l.Reservation = r.Reservation
+		}
+	}
+	for i := range s.Legs {
+		if leg := &s.Legs[i]; leg.Role != RoleCustomer && leg.State == LegWaiting {
+			l.Calls = append(l.Calls, leg.Call)
+		}
+	}
+	for i := range s.Invitations {
+		if i := &s.Invitations[i]; i.byTask() && s.remains(i) && (i.Doubt || i.Task.SID != "") {
+			asked := s.askedTask(i)
+			if l.Tasks = append(l.Tasks, asked); asked.Task == "" {
+				l.Call = s.ID // a label names somebody within a call
+			}
 		}
 	}
 	return l

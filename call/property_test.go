@@ -18,7 +18,14 @@ import (
 func drive(t *rapid.T, w *world) call.State {
 	settings := call.DefaultSettings()
 	settings.NotAnswering = "WAmissed"
+	if w.plain {
+		settings.RejoinWithin, settings.QueueAgainWithin = 0, 0
+	}
 	s := call.New(call.ID(customer), settings)
+	w.open = func(label call.Label) (bool, bool) {
+		i := s.Invitation(label)
+		return !s.Over(), label == "" || i != nil && i.Open()
+	}
 	var pending bool
 	step := func(e call.Event) {
 		if !s.Over() {
@@ -43,6 +50,11 @@ func drive(t *rapid.T, w *world) call.State {
 		for _, f := range s.Flights {
 			require.False(t, subjects[f.Subject], "two commands in flight for %s", f.Subject)
 			subjects[f.Subject] = true
+		}
+		cared(t, &s)
+		if c := s.Customer(); c != nil && c.State == call.LegJoined && c.WantHold && !s.WantEnd && !w.held && !s.Over() {
+			open := len(s.Transfers) > 0 && s.Transfers[len(s.Transfers)-1].Open()
+			require.True(t, open || s.Rescue.Stage != call.RescueNone, "the customer stays on hold: %s", dump(s))
 		}
 	}
 	w.tell = func(e call.Event) { pending = true; step(e) }
@@ -71,6 +83,33 @@ func drive(t *rapid.T, w *world) call.State {
 	return s
 }
 
+// cared holds that nobody is forgotten: a customer on hold, or alone, has somebody with him, or somebody is looked for who has a deadline, or the
+// call looks what is the matter.
+func cared(t *rapid.T, s *call.State) {
+	c := s.Customer()
+	if s.Over() || s.WantEnd || c == nil || c.State != call.LegJoined || len(s.Flights) > 0 {
+		return
+	}
+	if slices.ContainsFunc(s.Legs, func(l call.Leg) bool {
+		return l.State == call.LegJoined && (l.Role == call.RoleAgent || l.Role == call.RoleSupervisor)
+	}) {
+		return // somebody who can let him go
+	}
+	alone := !slices.ContainsFunc(s.Legs, func(l call.Leg) bool { return l.State == call.LegJoined && l.Role != call.RoleCustomer })
+	if !c.Hold && !alone || s.AnsweredAt.IsZero() {
+		return
+	}
+	watched := slices.ContainsFunc(s.Deadlines, func(d call.Deadline) bool { return d.Kind != call.DeadlineSilence && d.Kind != call.DeadlineWrapUp })
+	require.True(t, watched, "the customer waits for nobody: %s", dump(*s))
+	for _, i := range s.Invitations {
+		if i.Open() {
+			require.True(t, slices.ContainsFunc(s.Deadlines, func(d call.Deadline) bool {
+				return d.Kind == call.DeadlineInvitation && d.Subject == string(i.Label)
+			}), "an invitation has no deadline: %s", dump(*s))
+		}
+	}
+}
+
 func dump(s call.State) string {
 	b, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
@@ -92,19 +131,51 @@ func TestEveryCallEndsAndLeavesNothingBehind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, 60, 50, 40, 30*time.Second)
 		act(w)
-		s := drive(t, w)
-		require.Equal(t, "completed", w.customerStatus, "the customer's call is over")
-		require.Contains(t, []string{"", "completed"}, w.roomState, "no conference is left")
-		require.Contains(t, []string{"completed", "canceled"}, w.taskStatus, "the task is closed")
-		require.Equal(t, call.StatusEnded, s.Status())
-		for _, a := range s.Actions {
-			require.NotEqual(t, call.ActionOpen, a.Status, "every action has an outcome")
-		}
+		actTogether(w)
+		endsWell(t, w)
 	})
+}
+
+// The same of calls that come far: what happens is drawn evenly.
+func TestCallsOfManyEndAndLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := &dice{rapid.Uint64().Draw(t, "seed")}
+		w := &world{t: t, drop: int(d.roll(60)), double: int(d.roll(50)), fail: int(d.roll(40)), delay: time.Duration(d.roll(20_000)) * time.Millisecond}
+		if d.roll(2) == 0 {
+			w.drop, w.fail = 0, 0 // and half of them undisturbed
+		}
+		w.dice = d
+		if d.roll(2) == 0 {
+			act(w)
+		}
+		actTogether(w)
+		endsWell(t, w)
+	})
+}
+
+func endsWell(t *rapid.T, w *world) {
+	s := drive(t, w)
+	require.Equal(t, "completed", w.customerStatus, "the customer's call is over")
+	require.Contains(t, []string{"", "completed"}, w.roomState, "no conference is left")
+	require.Contains(t, []string{"completed", "canceled"}, w.taskStatus, "the task is closed")
+	require.Equal(t, call.StatusEnded, s.Status())
+	w.nothingLeft(t)
+	for _, i := range s.Invitations {
+		require.False(t, i.Open(), "an invitation is open after the call")
+	}
+	for _, tr := range s.Transfers {
+		require.False(t, tr.Open(), "a transfer never ended")
+		require.Equal(t, tr.Status == call.TransferIsCompleted, tr.Failure == call.FailedUnknown, "what failed says why")
+	}
+	for _, a := range s.Actions {
+		require.NotEqual(t, call.ActionOpen, a.Status, "every action has an outcome")
+	}
 }
 
 // act has people ask for things at drawn moments.
 func act(w *world) {
+	w.held = true
 	n := rapid.IntRange(0, 6).Draw(w.t, "actions")
 	w.now = start
 	for i := range n {
@@ -153,6 +224,7 @@ func TestOrderAndRepetitionMakeNoDifference(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, 0, 0, 0, 0)
+		w.plain = true
 		act(w)
 		var heard []call.Event
 		live := drive(t, recording(w, &heard))
@@ -191,6 +263,7 @@ func TestStateSurvivesEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, 20, 20, 20, 5*time.Second)
 		act(w)
+		actTogether(w)
 		s := drive(t, w)
 		b, err := json.Marshal(s)
 		require.NoError(t, err)

@@ -31,21 +31,29 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 	if c := e.Snapshot.Conference; c != nil {
 		s.readBackConference(now, *c, asked.Sequence)
 	}
+	for _, t := range e.Snapshot.Tasks {
+		s.readBackTask(now, t)
+	}
+	for _, c := range e.Snapshot.Calls {
+		s.readBackCall(now, c)
+	}
 	s.unconfirmed(now, asked.Number)
 	switch {
 	case s.talkOver():
 		s.Close = true
 	case s.Task.Canceled && !s.met():
-		s.end(endedByTaskRouter)
+		s.requeue(now)
 	}
 }
 
 // discovered: there is an offer whose events never came.
 func (s *State) discovered(now time.Time, task *TaskSnapshot, r ReservationSnapshot) {
 	switch status := ReservationStatus(r.Status); {
-	case task == nil || task.Task != s.Task.SID || r.Agent == "":
+	case task == nil || s.task(task.Task) == nil || r.Agent == "":
 	case status == ReservationIsPending, status == ReservationIsAccepted, status == ReservationIsWrapping:
-		a := Assignment{Reservation: r.Reservation, Task: task.Task, Agent: r.Agent, AgentName: r.AgentName, Address: r.Address}
+		a := Assignment{
+			Reservation: r.Reservation, Task: task.Task, Agent: r.Agent, AgentName: r.AgentName, Address: r.Address, Invitation: task.Invitation,
+		}
 		s.offered(now, a, status)
 	}
 }
@@ -90,14 +98,15 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, sequence
 	s.Conference.Started = s.Conference.Started || c.Status == "in-progress"
 	for _, p := range c.Participants {
 		leg := s.participant(now, p)
-		if leg.Role == RoleCustomer && terminal(s.CustomerStatus) {
-			continue
+		if leg.Role == RoleCustomer && terminal(s.CustomerStatus) || terminal(leg.Status) || p.Status != "" && p.Status != "connected" {
+			continue // gone, or still rung
 		}
 		if leg.JoinedAt.IsZero() {
 			leg.JoinedAt = now
 		}
 		leg.State, leg.Conference, leg.Reason, leg.LeftAt = LegJoined, c.Conference, "", time.Time{}
-		leg.setFlags(p)
+		s.cameIn(leg)
+		leg.setFlags(now, p)
 	}
 	for i := range s.Legs {
 		l := &s.Legs[i]
@@ -119,7 +128,7 @@ func (s *State) unconfirmed(now time.Time, look int) {
 		}
 		s.drop(f.Number)
 		if !s.reached(f) {
-			s.tried(now, f, "Twilio took the request, but it had no effect")
+			s.tried(now, f, Failure{Message: "Twilio took the request, but it had no effect"})
 		}
 	}
 }

@@ -77,12 +77,15 @@ func (r *Reservation) fill(a Assignment) {
 	}
 }
 
-// offered: TaskRouter says where an offer is.
+// offered: TaskRouter says where an offer is. It answers nil for one of a task that is not the call's.
 func (s *State) offered(now time.Time, a Assignment, status ReservationStatus) *Reservation {
 	s.customer(now, "")
-	s.noteTask(a.Task)
-	if s.Task.Queue == "" {
-		s.Task.Queue, s.Task.QueueName = a.Queue, a.QueueName
+	t := s.noteTask(a.Task, a.Invitation)
+	if t == nil {
+		return nil
+	}
+	if t.Queue == "" {
+		t.Queue, t.QueueName = a.Queue, a.QueueName
 	}
 	r := s.reservation(a)
 	if status.rank() > r.Status.rank() {
@@ -96,30 +99,39 @@ func (s *State) offered(now time.Time, a Assignment, status ReservationStatus) *
 
 // assigned: we answered the assignment callback. Unless the agent is to accept first, his phone rings.
 func (s *State) assigned(now time.Time, e AssignmentRequested) {
-	s.offered(now, e.Assignment, ReservationIsPending)
-	if !e.Manual {
+	if r := s.offered(now, e.Assignment, ReservationIsPending); r != nil && !e.Manual {
+		r.Announced = r.Announced || e.Announced
 		s.instructed(now, e.Reservation)
 	}
 }
 
-// instructed: TaskRouter has a conference instruction of ours, and dials the agent.
+// instructed: TaskRouter has an instruction of ours, and dials the agent.
 func (s *State) instructed(now time.Time, sid ReservationSID) {
 	r := s.findReservation(sid)
 	if r.Instructed {
 		return
 	}
 	r.Instructed = true
-	if !r.lapsed() && !s.met() {
-		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.ConnectWithin))
+	if !r.lapsed() && s.sought(r) {
+		within := s.Settings.ConnectWithin
+		if s.ours(r) {
+			within *= 2 // he hears whom he gets first
+		}
+		s.setDeadline(DeadlineConnect, string(sid), now.Add(within))
 	}
 }
 
 // accepted: both are in the conference. Of one that an instruction of somebody else's made no callback may ever tell: so it is looked at.
 func (s *State) accepted(now time.Time, e ReservationAccepted) {
-	s.received(now, "", e.Caller)
+	if e.Invitation == "" {
+		s.received(now, "", e.Caller)
+	}
 	first := s.findReservation(e.Reservation)
 	told := first != nil && first.taken()
 	r := s.offered(now, e.Assignment, ReservationIsAccepted)
+	if r == nil {
+		return
+	}
 	if e.AgentCall != "" {
 		r.AgentCall = e.AgentCall
 	}
@@ -136,22 +148,25 @@ func (s *State) accepted(now time.Time, e ReservationAccepted) {
 func (s *State) offerFailed(now time.Time, a Assignment, taskStatus string) {
 	r := s.offered(now, a, ReservationIsCanceled)
 	switch {
-	case r.Status != ReservationIsCanceled || r.Missed:
+	case r == nil || r.Status != ReservationIsCanceled || r.Missed:
 	case taskStatus == "pending" || taskStatus == "reserved":
-		s.missed(a.Reservation)
+		s.missed(now, a.Reservation)
 	default:
 		s.setDeadline(DeadlineMissed, string(a.Reservation), now.Add(s.Settings.ConfirmWithin))
 	}
 }
 
 // missed: the caller is still there, so it was the agent who did not come. TaskRouter does not move him off by itself then.
-func (s *State) missed(sid ReservationSID) {
+func (s *State) missed(now time.Time, sid ReservationSID) {
 	r := s.findReservation(sid)
-	if r == nil || r.Missed || !r.Instructed || s.customerGone() || s.Task.closed() || s.WantEnd || s.legOf(sid) != nil {
+	if r == nil || r.Missed || !r.Instructed || s.customerGone() || s.WantEnd || s.legOf(sid) != nil {
 		return
 	}
-	r.Missed = true
-	r.WantOff = s.Settings.NotAnswering != "" && r.Agent != ""
+	if t := s.task(r.Task); t == nil || t.closed() || !s.sought(r) {
+		return
+	}
+	r.Missed, r.MissedAt = true, now
+	r.WantOff = (s.Settings.NotAnswering != "" || s.Settings.Floor) && r.Agent != ""
 }
 
 // connectOverdue: an assignment brought nobody together in time, as far as we were told. The call is read back; what that shows decides,
@@ -160,7 +175,7 @@ func (s *State) missed(sid ReservationSID) {
 func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 	r := s.findReservation(sid)
 	switch {
-	case r == nil || r.lapsed() || s.met() || s.customerGone():
+	case r == nil || r.lapsed() || !s.sought(r) || s.customerGone():
 	case !r.Looked:
 		r.Looked = true
 		s.WantLook = true
@@ -168,7 +183,13 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 	case s.WantLook || s.flying(subjectReadBack):
 		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
 	case r.Status == ReservationIsPending:
+		if i := s.invitationOf(r.Task); i != nil && i.Target.Kind == TargetAgent {
+			s.missed(now, sid)
+			s.fail(i, FailedNoAnswer, "")
+		}
 		r.WantRejected = true
+	case s.invitationOf(r.Task) != nil:
+		s.fail(s.invitationOf(r.Task), FailedByTwilio, "the reservation was accepted, and nobody came")
 	default:
 		s.end(endedBySystem) // accepted, and yet nobody is with the customer
 	}
@@ -183,13 +204,23 @@ func (s *State) settleReservations() {
 		}
 		leg.Reservation = s.reservationOf(leg)
 		if r := s.findReservation(leg.Reservation); r != nil {
-			leg.Agent, leg.AgentName, leg.Address = r.Agent, r.AgentName, r.Address
+			leg.Agent, leg.AgentName = r.Agent, r.AgentName
+			if leg.Label == "" || leg.Address == "" { // who comes back may do so at another
+				leg.Address = r.Address
+			}
 		}
 	}
 	s.settleSpare()
-	if s.met() {
-		for i := range s.Reservations {
-			s.clearDeadline(DeadlineConnect, string(s.Reservations[i].Reservation))
+	for i := range s.Reservations {
+		s.settleAnnounced(&s.Reservations[i])
+	}
+}
+
+// settleConnects waits for nobody any more where somebody came.
+func (s *State) settleConnects() {
+	for i := range s.Reservations {
+		if r := &s.Reservations[i]; !s.sought(r) {
+			s.clearDeadline(DeadlineConnect, string(r.Reservation))
 		}
 	}
 }
@@ -207,7 +238,10 @@ func (s *State) settleSpare() {
 		l := &s.Legs[i]
 		r := s.findReservation(l.Reservation)
 		switch {
-		case r == nil || l.State != LegJoined || r.AgentCall == l.Call:
+		case r == nil || l.State != LegJoined:
+		case s.ours(r):
+			l.WantGone = l.WantGone || r.lapsed() && c.State == LegWaiting
+		case r.AgentCall == l.Call || l.Label != "":
 		case r.Status == ReservationIsRescinded && given, r.Status == ReservationIsRejected && c.State != LegJoined:
 			l.WantGone = true
 		}
@@ -215,8 +249,11 @@ func (s *State) settleSpare() {
 }
 
 // reservationOf finds the offer that made an agent's leg: by the task's attributes, by the conference's instruction, or else the newest offer
-// that has no leg yet.
+// that has no leg yet. Who was invited has the offer of his own task, or, of who comes back, the one that he had.
 func (s *State) reservationOf(leg *Leg) ReservationSID {
+	if leg.Label != "" {
+		return s.reservationOfInvited(leg)
+	}
 	for i := range s.Reservations {
 		if s.Reservations[i].AgentCall == leg.Call {
 			return s.Reservations[i].Reservation
@@ -237,9 +274,23 @@ func (s *State) reservationOf(leg *Leg) ReservationSID {
 	}
 	for i := len(s.Reservations) - 1; i >= 0; i-- {
 		r := &s.Reservations[i]
-		if (r.Instructed || r.taken()) && s.legOf(r.Reservation) == nil {
+		if (r.Instructed || r.taken()) && s.invitationOf(r.Task) == nil && s.legOf(r.Reservation) == nil {
 			return r.Reservation
 		}
+	}
+	return ""
+}
+
+func (s *State) reservationOfInvited(leg *Leg) ReservationSID {
+	i := s.Invitation(leg.Label)
+	if leg.Reservation != "" || i == nil {
+		return leg.Reservation
+	}
+	if r := s.findReservation(leg.Instruction); r != nil && r.Task == i.Task.SID {
+		return r.Reservation
+	}
+	if r := s.newestOf(i.Task.SID); i.Task.SID != "" && r != nil && (!r.lapsed() || leg.State == LegJoined) && s.legOf(r.Reservation) == nil {
+		return r.Reservation
 	}
 	return ""
 }
@@ -249,8 +300,9 @@ func (r *Reservation) taken() bool {
 	return r.Status == ReservationIsAccepted || r.Status == ReservationIsWrapping || r.Status == ReservationIsCompleted
 }
 
+// legOf is the leg by which an agent took up an offer: the last, of one who came back.
 func (s *State) legOf(sid ReservationSID) *Leg {
-	for i := range s.Legs {
+	for i := len(s.Legs) - 1; i >= 0; i-- {
 		if l := &s.Legs[i]; l.Role == RoleAgent && l.Reservation == sid && !l.JoinedAt.IsZero() {
 			return l
 		}
@@ -267,15 +319,28 @@ func (s *State) findReservation(sid ReservationSID) *Reservation {
 	return nil
 }
 
-// Serving is the offer whose agent has the call, is being rung for it, or had it last; nil if it was never offered.
+// Serving is the offer whose agent has the call, is being rung for it, or had it last; nil if it was never offered. While a transfer is under way
+// it is who hands on; of several who are there, who came last.
 func (s *State) Serving() *Reservation {
-	var best *Reservation
+	if t := s.openTransfer(); t != nil {
+		if l := s.Leg(t.From); l != nil && l.State == LegJoined && s.findReservation(l.Reservation) != nil {
+			return s.findReservation(l.Reservation)
+		}
+	}
+	var best, here *Reservation
 	for i := range s.Reservations {
 		r := &s.Reservations[i]
+		l := s.legOf(r.Reservation)
+		if l != nil && l.State == LegJoined && !l.WantGone && r.Status != ReservationIsCanceled {
+			here = r
+		}
 		switch {
-		case s.legOf(r.Reservation) != nil && r.Status != ReservationIsCanceled, !r.lapsed():
+		case l != nil && r.Status != ReservationIsCanceled, !r.lapsed():
 			best = r
 		}
+	}
+	if here != nil {
+		return here
 	}
 	return best
 }

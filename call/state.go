@@ -39,6 +39,8 @@ type Settings struct {
 	RescueMusic string `json:"rescue_music,omitempty"`
 	// NotAnswering is where an agent goes whose phone rang in vain; "" leaves him where he is.
 	NotAnswering AvailabilitySID `json:"not_answering,omitempty"`
+	// Floor says that what becomes of an agent whose phone rang in vain is decided for the whole workspace: the call tells, and moves nobody.
+	Floor bool `json:"floor,omitempty"`
 }
 
 // DefaultSettings are for a real contact centre.
@@ -115,7 +117,8 @@ type Leg struct {
 	Agent       AgentSID       `json:"agent_sid,omitempty"`
 	AgentName   string         `json:"agent_name,omitempty"`
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
-	Label       Label          `json:"label,omitempty"` // of a leg that came by an invitation
+	Label       Label          `json:"label,omitempty"`  // of a leg that came by an invitation
+	Status      string         `json:"status,omitempty"` // Twilio's CallStatus, of a leg that we had dialled
 
 	// Observed.
 	Conference          ConferenceSID  `json:"conference_sid,omitempty"` // where it is, or was last
@@ -141,6 +144,8 @@ type Leg struct {
 	WantGone  bool `json:"want_gone"`
 	// HoldMusic is what a hold plays; "" is what is set for all.
 	HoldMusic string `json:"hold_music,omitempty"`
+	// Playing is the music of the hold that Twilio took last; no event tells it.
+	Playing string `json:"playing,omitempty"`
 
 	Supervision Supervision `json:"supervision,omitzero"` // of a supervisor's leg
 }
@@ -165,16 +170,21 @@ const (
 type Reservation struct {
 	Assignment
 	Status ReservationStatus `json:"status"`
-	// Instructed says that we gave a conference instruction, so that the accept is under way.
+	// Instructed says that we gave an instruction, so that the agent is rung.
 	Instructed bool `json:"instructed"`
-	AgentCall  SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
+	// Announced says that the instruction was ours to have him dialled and told, and no more: accepting and bringing the customer is ours, too.
+	Announced bool `json:"announced,omitempty"`
+	AgentCall SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
 	// Missed says that the agent's phone rang in vain; WantOff that he is to be moved off, until that is done.
-	Missed  bool `json:"missed,omitempty"`
-	WantOff bool `json:"want_off,omitempty"`
+	Missed   bool      `json:"missed,omitempty"`
+	MissedAt time.Time `json:"missed_at,omitzero"`
+	WantOff  bool      `json:"want_off,omitempty"`
 	// Looked says that the connect deadline has passed once and the call was read back; WantRejected that it passed again, and
 	// the task is to be offered to somebody else.
 	Looked       bool `json:"looked,omitempty"`
 	WantRejected bool `json:"want_rejected,omitempty"`
+	// WantWrapUp says that TaskRouter is to be told that the agent's part is over.
+	WantWrapUp bool `json:"want_wrap_up,omitempty"`
 	// WantAccepted says that the agent asked for the call; Declined that he asked not to have it, and wants to be at DeclinedTo then.
 	WantAccepted bool            `json:"want_accepted,omitempty"`
 	Declined     bool            `json:"declined,omitempty"`
@@ -201,7 +211,8 @@ type Task struct {
 	Canceled  bool      `json:"canceled"`
 	Completed bool      `json:"completed"`
 
-	WantCompleted bool `json:"want_completed"` // the agent's work after the call is done, or its time is over
+	WantCompleted bool      `json:"want_completed"`   // the agent's work after the call is done, or its time is over
+	OverAt        time.Time `json:"over_at,omitzero"` // when the agent's part in the call was over
 }
 
 // Conference is the room that the call happens in.
@@ -235,7 +246,8 @@ type State struct {
 	Invitations    []Invitation  `json:"invitations,omitempty"`  // oldest first
 	Invited        int           `json:"invited,omitempty"`      // labels given so far
 	Transfers      []Transfer    `json:"transfers,omitempty"`    // oldest first; the last may be open
-	Helps          []Help        `json:"helps,omitempty"`        // open wishes for a supervisor
+	Rescue         Rescue        `json:"rescue,omitzero"`
+	Helps          []Help        `json:"helps,omitempty"` // open wishes for a supervisor
 	Conference     Conference    `json:"conference"`
 	CustomerStatus string        `json:"customer_status,omitempty"` // the customer's CallStatus, as last told
 
@@ -244,7 +256,7 @@ type State struct {
 	Close    bool    `json:"close,omitempty"`     // Twilio had its time to close what the customer left behind: we do it now
 	Parting  Parting `json:"parting,omitempty"`   // whether a caller whom nobody comes for has been told
 	Moved    bool    `json:"moved,omitempty"`     // somebody else took the customer's leg elsewhere, for good
-	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "supervisor", "admin", "taskrouter", "system"
+	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "external", "supervisor", "admin", "taskrouter", "system"
 	Outcome  Outcome `json:"outcome,omitempty"`   // derived after each event, for a late one may tell more
 
 	Actions   []Action   `json:"actions,omitempty"` // open ones, and the last outcomes

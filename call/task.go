@@ -1,6 +1,9 @@
 package call
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // statusGone stands for 404 in a snapshot, and for a task that TaskRouter deleted.
 const statusGone = "gone"
@@ -8,32 +11,26 @@ const statusGone = "gone"
 // closed says whether the task needs nothing more.
 func (t *Task) closed() bool { return t.Canceled || t.Completed }
 
-// noteTask learns the call's task. The first one counts: a call has one task in this revision.
-func (s *State) noteTask(sid TaskSID) bool {
-	if s.Task.SID == "" {
-		s.Task.SID = sid
-	}
-	return s.Task.SID == sid
-}
-
 func (s *State) taskCreated(now time.Time, e TaskCreated) {
-	s.received(now, e.Call, e.Caller)
-	s.noteTask(e.Task)
+	if e.Invitation == "" {
+		s.received(now, e.Call, e.Caller)
+	}
+	s.noteTask(e.Task, e.Invitation)
 }
 
 // taskQueueEntered: the latest queue by TaskRouter's own clock counts.
 func (s *State) taskQueueEntered(e TaskQueueEntered) {
-	if s.noteTask(e.Task) && !e.At.Before(s.Task.QueueAt) {
-		s.Task.Queue, s.Task.QueueName, s.Task.QueueAt = e.Queue, e.QueueName, e.At
+	if t := s.noteTask(e.Task, ""); t != nil && !e.At.Before(t.QueueAt) {
+		t.Queue, t.QueueName, t.QueueAt = e.Queue, e.QueueName, e.At
 	}
 }
 
 // taskIs: TaskRouter says where the task is. Each word stays true whatever is said after it.
 func (s *State) taskIs(sid TaskSID, status string) {
-	if !s.noteTask(sid) {
+	t := s.noteTask(sid, "")
+	if t == nil {
 		return
 	}
-	t := &s.Task
 	switch status {
 	case "wrapping":
 		s.WantLook = s.WantLook || !t.Wrapping && s.deaf()
@@ -44,7 +41,7 @@ func (s *State) taskIs(sid TaskSID, status string) {
 		t.Canceled = true
 	case statusGone:
 		if !t.closed() {
-			t.Completed = s.met()
+			t.Completed = s.met() && (t == &s.Task || s.takenOf(sid) != nil)
 			t.Canceled = !t.Completed
 		}
 	}
@@ -58,10 +55,10 @@ func (s *State) talkOver() bool {
 // settleEnd sees to what the customer leaves behind. Twilio closes most of it by itself and gets its time for that; then the call is read
 // back, and what remains is closed by us.
 func (s *State) settleEnd(now time.Time) {
-	if c := s.Customer(); c != nil && c.State == LegLeft && c.Reason == reasonMoved && !s.Moved {
+	if c := s.Customer(); c != nil && c.State == LegLeft && c.Reason == reasonMoved && !s.Moved && s.Parting == PartingUnknown {
 		s.setDeadline(DeadlineVanish, string(c.Call), now.Add(s.Settings.SettleWithin))
 	}
-	if s.Task.Canceled && !s.talkOver() && !s.met() {
+	if s.Task.Canceled && !s.talkOver() && !s.met() && (s.Rescue.Stage == RescueNone || s.WantEnd) {
 		// Canceled under a waiting caller: by its time to live, by somebody, or because no filter was left.
 		s.settleLater(now)
 		return
@@ -72,14 +69,8 @@ func (s *State) settleEnd(now time.Time) {
 	if s.WrappingAt.IsZero() {
 		s.WrappingAt = now
 	}
-	if s.met() && !s.Task.closed() && !s.Task.WantCompleted {
-		s.setDeadline(DeadlineWrapUp, "", s.WrappingAt.Add(s.Settings.WrapUpWithin))
-	}
 	if s.EndedBy == "" && s.customerGone() {
 		s.EndedBy = endedByCustomer
-	}
-	if s.Task.closed() {
-		s.clearDeadline(DeadlineWrapUp, "")
 	}
 	if s.loose() {
 		s.settleLater(now)
@@ -98,16 +89,21 @@ func (s *State) settleDue() {
 	s.Looks++
 	s.WantLook = true
 	s.forgetTries(subjectConference)
-	s.forgetTries(subjectTask)
-	if c := s.Customer(); c != nil {
-		s.forgetTries(string(c.Call))
+	s.forgetTries(string(s.Task.SID))
+	for i := range s.Invitations {
+		s.forgetTries(string(s.Invitations[i].Task.SID))
+	}
+	for i := range s.Legs {
+		s.forgetTries(string(s.Legs[i].Call))
 	}
 }
 
 // loose says whether something that Twilio closes by itself after a talk is still open, or not known to be closed.
 func (s *State) loose() bool {
 	switch {
-	case !s.customerGone() || !s.everybodyLeft():
+	case !s.customerGone() || !s.everybodyLeft() || s.legsOnTheirWay():
+		return true
+	case slices.ContainsFunc(s.Invitations, func(i Invitation) bool { return i.Doubt || i.Task.SID != "" && !i.Task.closed() && !i.Task.Wrapping }):
 		return true
 	case s.Task.SID == "":
 		return !s.Close
@@ -118,12 +114,15 @@ func (s *State) loose() bool {
 	}
 }
 
-// nothingRemains says whether the call is over: the customer gone, nobody in the conference, the task closed, and nothing wanted.
+// nothingRemains says whether the call is over: the customer gone, nobody in the conference or on his way, the tasks closed, and nothing wanted.
 func (s *State) nothingRemains() bool {
 	for i := range s.Reservations {
 		if s.Reservations[i].WantOff {
 			return false
 		}
+	}
+	if slices.ContainsFunc(s.Invitations, func(i Invitation) bool { return s.remains(&i) }) {
+		return false
 	}
 	return s.talkOver() && !s.loose() && (s.Task.SID == "" || s.Task.closed()) && len(s.Flights) == 0
 }

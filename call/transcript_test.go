@@ -102,6 +102,18 @@ func describe(s *call.State) []string {
 		}
 		legs = append(legs, text)
 	}
+	invitations := make([]string, 0, len(s.Invitations))
+	for _, i := range s.Invitations {
+		invitations = append(invitations, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", i.Label, i.Purpose, i.Status, i.Failure)))
+	}
+	transfers := make([]string, 0, len(s.Transfers))
+	for _, t := range s.Transfers {
+		transfers = append(transfers, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", t.Invitation, t.Mode, t.Status, t.Failure)))
+	}
+	serving := ""
+	if r := s.Serving(); r != nil {
+		serving = string(r.Agent)
+	}
 	deadlines := make([]string, 0, len(s.Deadlines))
 	for _, d := range s.Deadlines {
 		deadlines = append(deadlines, fmt.Sprintf("%s %s", d.Kind, d.At.Sub(start)))
@@ -117,6 +129,10 @@ func describe(s *call.State) []string {
 	return []string{
 		fmt.Sprintf("status: %s %s %s", s.Status(), s.Outcome, s.EndedBy),
 		"legs: " + strings.Join(legs, ", "),
+		"serving: " + serving,
+		"transfers: " + strings.Join(transfers, ", "),
+		"rescue: " + string(s.Rescue.Stage),
+		"invitations: " + strings.Join(invitations, ", "),
 		"deadlines: " + strings.Join(deadlines, ", "),
 		"actions: " + strings.Join(actions, ", "),
 		"alerts: " + strings.Join(alerts, ", "),

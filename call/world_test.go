@@ -3,6 +3,7 @@ package call_test
 import (
 	"container/heap"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -34,6 +35,7 @@ type world struct {
 	roomState      string // "", "init", "in-progress", "completed"
 	rooms, seq     int
 	together       bool          // customer and agent met
+	invited                      // who was brought in besides
 	heard          *[]call.Event // what was told, in the order in which it happened
 }
 
@@ -58,9 +60,17 @@ func (w *world) after(d time.Duration, what func()) {
 	heap.Push(&w.queue, item{w.now.Add(d), w.seq, what})
 }
 
-func (w *world) percent(label string) int { return rapid.IntRange(0, 99).Draw(w.t, label) }
+func (w *world) percent(label string) int {
+	if w.dice != nil {
+		return int(w.dice.roll(100))
+	}
+	return rapid.IntRange(0, 99).Draw(w.t, label)
+}
 
 func (w *world) wait(label string, most time.Duration) time.Duration {
+	if w.dice != nil {
+		return time.Duration(w.dice.roll(uint64(most/time.Millisecond)+1)) * time.Millisecond
+	}
 	return time.Duration(rapid.Int64Range(0, int64(most/time.Millisecond)).Draw(w.t, label)) * time.Millisecond
 }
 
@@ -101,7 +111,7 @@ const (
 func (w *world) offer() call.Assignment {
 	n := w.offers
 	return call.Assignment{
-		Reservation: call.ReservationSID(fmt.Sprintf("WR%d", n)), Task: task, Agent: call.AgentSID(fmt.Sprintf("WK%d", n)),
+		Reservation: call.ReservationSID(fmt.Sprintf("WR%d", n)), Task: task, Agent: call.AgentSID(fmt.Sprintf("WK%d", n)), Queue: "WQ1",
 		Address: []string{"client:ann", "+15551112222"}[n%2],
 	}
 }
@@ -123,9 +133,15 @@ func (w *world) participant(sid call.SID) call.Participant {
 func (w *world) begin() {
 	w.customerStatus, w.taskStatus = "in-progress", "pending"
 	w.flex = w.percent("flex") < 40
+	w.announced = !w.plain && !w.flex && w.percent("announced") < 20
+	w.legs = map[call.SID]*dialled{}
+	if !w.plain && w.percent("ttl") < 10 {
+		w.after(w.wait("ttl", time.Minute), func() { w.cancel("Task TTL Exceeded") })
+	}
 	w.room = map[call.SID]*call.Participant{}
 	w.say(call.CallReceived{Call: customer, From: "+15550001", To: "+15559999", Direction: "inbound"})
 	w.happen(call.TaskCreated{Task: task, Call: customer})
+	w.happen(call.TaskQueueEntered{Task: task, Queue: "WQ1", QueueName: "Support", At: w.now})
 	w.after(w.wait("patience", 10*time.Minute), w.customerHangsUp)
 	w.after(w.wait("free", time.Minute), w.reserve)
 }
@@ -139,7 +155,11 @@ func (w *world) reserve() {
 	w.taskStatus, w.reservation, w.rung = "reserved", "pending", false
 	offer := w.offer()
 	w.happen(call.ReservationCreated{Assignment: offer})
-	w.say(call.AssignmentRequested{Assignment: offer, Manual: w.flex}) // we answer it ourselves: it is never lost
+	w.say(call.AssignmentRequested{Assignment: offer, Manual: w.flex, Announced: w.announced}) // we answer it ourselves: it is never lost
+	if w.announced {
+		w.ringAnnounced(w.agent(), offer, "", func() bool { return w.ringing(offer) })
+		return
+	}
 	if !w.flex {
 		w.ring(offer)
 		return
@@ -226,12 +246,13 @@ func (w *world) leaves(sid call.SID, reason string) {
 	left := w.participant(sid)
 	delete(w.room, sid)
 	w.happen(call.ParticipantLeft{Participant: left, Reason: reason})
+	w.legEnds(sid, "completed")
 	switch {
 	case p.EndConferenceOnExit:
 		w.roomEnds("participant-with-end-conference-on-exit-left", "moderator_ended_conference", sid)
 	case len(w.room) == 0:
 		w.roomEnds("last-participant-left", "", sid)
-	case sid != customer:
+	case sid == w.agent():
 		w.wrapUp()
 	}
 }
@@ -243,12 +264,10 @@ func (w *world) roomEnds(reason, others string, by call.SID) {
 	w.roomState = "completed"
 	w.seq++
 	w.happen(call.ConferenceEnded{Conference: w.conference(), Reason: reason, EndedBy: by, Sequence: w.seq})
-	for _, sid := range []call.SID{customer, w.agent()} {
-		if w.room[sid] == nil {
-			continue
-		}
+	for _, sid := range slices.Sorted(maps.Keys(w.room)) {
 		w.happen(call.ParticipantLeft{Participant: w.participant(sid), Reason: others})
 		delete(w.room, sid)
+		w.legEnds(sid, "completed")
 		if sid == customer && w.percent("next verb") < 80 { // else the customer's call lives on
 			w.customerEnds()
 		}
@@ -257,7 +276,7 @@ func (w *world) roomEnds(reason, others string, by call.SID) {
 }
 
 func (w *world) wrapUp() {
-	if w.taskStatus == "assigned" {
+	if w.taskStatus == "assigned" && !w.announced {
 		w.taskStatus, w.reservation = "wrapping", "wrapping"
 		w.happen(call.ReservationWrapup{Assignment: w.offer()})
 		w.happen(call.TaskWrapup{Task: task})
@@ -338,18 +357,71 @@ func (w *world) do(o call.Order) call.Event {
 		}
 		w.roomEnds("conference-ended-via-api", "conference_ended_via_api", "")
 	case call.HangUpCall:
+		if c.Leg != customer {
+			if !w.hangUp(c.Leg) {
+				return gone
+			}
+			break
+		}
 		w.customerHangsUp()
+	case call.AddParticipant:
+		sid := w.dial(c)
+		if sid == "" {
+			return gone
+		}
+		return call.CommandSucceeded{Command: o.Number, Call: sid}
+	case call.CreateTask:
+		t := w.seek(c)
+		if t == nil {
+			return call.CommandFailed{Command: o.Number, Failure: call.Failure{Kind: call.FailureRefused, Code: call.CodeAgentUnavailable}}
+		}
+		return call.CommandSucceeded{Command: o.Number, Task: t.sid}
+	case call.AcceptReservation:
+		if !w.accept(c) {
+			return refused
+		}
+	case call.WrapUpReservation:
+		if !w.wrap(c) {
+			return refused
+		}
+	case call.MoveCustomer:
+		if !w.move() {
+			return refused
+		}
 	case call.CompleteTask:
+		if t := w.taskOf(c.Task); t != nil {
+			if t.status != "assigned" && t.status != "wrapping" {
+				return refused
+			}
+			t.status, t.reservation = "completed", "completed"
+			w.happen(call.TaskCompleted{Task: t.sid})
+			break
+		}
 		if w.taskStatus != "assigned" && w.taskStatus != "wrapping" {
 			return refused
 		}
 		w.taskStatus, w.reservation = "completed", "completed"
 		w.happen(call.TaskCompleted{Task: task})
 	case call.CancelTask:
+		if t := w.taskOf(c.Task); t != nil {
+			if !w.cancelTask(t, c.Reason) {
+				return refused
+			}
+			break
+		}
 		if !w.cancel(c.Reason) {
 			return refused
 		}
 	case call.RejectReservation:
+		if t := w.taskOf(c.Task); t != nil {
+			if t.reservation != "pending" || t.offer().Reservation != c.Reservation {
+				return refused
+			}
+			t.reservation, t.status = "rejected", "pending"
+			w.happen(call.ReservationRejected{Assignment: t.offer()})
+			w.after(w.wait("again", 5*time.Second), func() { w.offerTask(t) })
+			break
+		}
 		if w.reservation != "pending" {
 			return refused
 		}
@@ -394,11 +466,11 @@ func (w *world) snapshot(asked call.ReadBack) call.Snapshot {
 		s.Conference = &call.ConferenceSnapshot{Conference: asked.Conference, Status: "completed"}
 	case w.roomState != "":
 		s.Conference = &call.ConferenceSnapshot{Conference: w.conference(), Status: w.roomState}
-		for _, sid := range []call.SID{customer, w.agent()} {
-			if p := w.room[sid]; p != nil {
-				s.Conference.Participants = append(s.Conference.Participants, *p)
-			}
+		for _, sid := range slices.Sorted(maps.Keys(w.room)) {
+			s.Conference.Participants = append(s.Conference.Participants, *w.room[sid])
 		}
+		s.Conference.Participants = append(s.Conference.Participants, w.rungInto()...)
 	}
+	w.snapshotInvited(asked, &s)
 	return s
 }

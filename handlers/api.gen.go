@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -75,10 +76,51 @@ func (e CallState) Valid() bool {
 	}
 }
 
+// Defines values for Failure.
+const (
+	FailureAgentLeft    Failure = "agent_left"
+	FailureBusy         Failure = "busy"
+	FailureCanceled     Failure = "canceled"
+	FailureCustomerLeft Failure = "customer_left"
+	FailureFailed       Failure = "failed"
+	FailureNoAnswer     Failure = "no_answer"
+	FailureRejected     Failure = "rejected"
+	FailureTimedOut     Failure = "timed_out"
+	FailureUnavailable  Failure = "unavailable"
+)
+
+// Valid indicates whether the value is a known member of the Failure enum.
+func (e Failure) Valid() bool {
+	switch e {
+	case FailureAgentLeft:
+		return true
+	case FailureBusy:
+		return true
+	case FailureCanceled:
+		return true
+	case FailureCustomerLeft:
+		return true
+	case FailureFailed:
+		return true
+	case FailureNoAnswer:
+		return true
+	case FailureRejected:
+		return true
+	case FailureTimedOut:
+		return true
+	case FailureUnavailable:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LegRole.
 const (
-	LegRoleAgent    LegRole = "agent"
-	LegRoleCustomer LegRole = "customer"
+	LegRoleAgent      LegRole = "agent"
+	LegRoleCustomer   LegRole = "customer"
+	LegRoleExternal   LegRole = "external"
+	LegRoleSupervisor LegRole = "supervisor"
 )
 
 // Valid indicates whether the value is a known member of the LegRole enum.
@@ -87,6 +129,10 @@ func (e LegRole) Valid() bool {
 	case LegRoleAgent:
 		return true
 	case LegRoleCustomer:
+		return true
+	case LegRoleExternal:
+		return true
+	case LegRoleSupervisor:
 		return true
 	default:
 		return false
@@ -114,6 +160,45 @@ func (e LegState) Valid() bool {
 	}
 }
 
+// Defines values for SupervisionMode.
+const (
+	Barge   SupervisionMode = "barge"
+	Monitor SupervisionMode = "monitor"
+	Whisper SupervisionMode = "whisper"
+)
+
+// Valid indicates whether the value is a known member of the SupervisionMode enum.
+func (e SupervisionMode) Valid() bool {
+	switch e {
+	case Barge:
+		return true
+	case Monitor:
+		return true
+	case Whisper:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TransferMode.
+const (
+	TransferCold TransferMode = "cold"
+	TransferWarm TransferMode = "warm"
+)
+
+// Valid indicates whether the value is a known member of the TransferMode enum.
+func (e TransferMode) Valid() bool {
+	switch e {
+	case TransferCold:
+		return true
+	case TransferWarm:
+		return true
+	default:
+		return false
+	}
+}
+
 // Agent TaskRouter's Worker.
 type Agent struct {
 	// Name Example: ann
@@ -123,12 +208,152 @@ type Agent struct {
 	SID string `json:"sid"`
 }
 
+// AgentCall A call that an agent has now, is offered, or works after.
+type AgentCall struct {
+	// Call Example: CA0123456789abcdef0123456789abcdef
+	Call CallID `json:"call"`
+
+	// From Example: +15551230001
+	From string `json:"from"`
+
+	// LegState Of his leg; empty where he has none now.
+	//
+	// Example: joined
+	LegState string `json:"leg_state"`
+	Queue    *Queue `json:"queue"`
+
+	// State `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+	// customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
+	// is over; what remains is being closed. `ended`: nothing remains.
+	State CallState `json:"state"`
+}
+
+// AgentChannel What an agent can take on one task channel, as TaskRouter last told.
+type AgentChannel struct {
+	Available bool `json:"available"`
+
+	// Capacity Tasks at once. Absent where it was not told yet.
+	//
+	// Example: 1
+	Capacity *int `json:"capacity,omitempty"`
+
+	// Channel Example: voice
+	Channel string `json:"channel"`
+
+	// FreePercent Of his capacity.
+	//
+	// Example: 0
+	FreePercent int `json:"free_percent"`
+
+	// Tasks That he has.
+	//
+	// Example: 1
+	Tasks int `json:"tasks"`
+}
+
+// AgentDetail defines model for AgentDetail.
+type AgentDetail struct {
+	// Address How he is dialled: his contact_uri. Empty where it is not known.
+	//
+	// Example: client:ann
+	Address      string       `json:"address"`
+	Availability Availability `json:"availability"`
+
+	// AvailabilitySince Absent where it is not known.
+	AvailabilitySince *time.Time     `json:"availability_since,omitempty"`
+	Calls             []AgentCall    `json:"calls"`
+	Channels          []AgentChannel `json:"channels"`
+
+	// Missed The last call that an agent missed, and what became of him for it.
+	Missed *AgentMiss `json:"missed,omitempty"`
+
+	// Name Example: ann
+	Name string `json:"name"`
+
+	// SID TaskRouter's Worker.
+	//
+	// Example: WK0123456789abcdef0123456789abcdef
+	SID AgentSID `json:"sid"`
+}
+
+// AgentMiss The last call that an agent missed, and what became of him for it.
+type AgentMiss struct {
+	At time.Time `json:"at"`
+
+	// BackAt When Holdfast brings him back. Absent: not at all.
+	BackAt *time.Time `json:"back_at,omitempty"`
+
+	// BackSince When Holdfast brought him back last.
+	BackSince *time.Time `json:"back_since,omitempty"`
+
+	// BroughtBack How often since he last answered.
+	//
+	// Example: 0
+	BroughtBack int `json:"brought_back"`
+
+	// Call Example: CA0123456789abcdef0123456789abcdef
+	Call string `json:"call"`
+
+	// InARow How many he missed since he last answered.
+	//
+	// Example: 1
+	InARow int `json:"in_a_row"`
+
+	// OffSince Since when he is off for it. Absent when he is not.
+	OffSince *time.Time `json:"off_since,omitempty"`
+	Queue    *Queue     `json:"queue"`
+
+	// StaysOff Whether he was brought back often enough and now comes back by himself alone.
+	StaysOff bool `json:"stays_off"`
+
+	// Why `no-answer`: his phone rang in vain. `timeout`: TaskRouter took the offer back.
+	//
+	// Example: no-answer
+	Why string `json:"why"`
+}
+
+// AgentPage defines model for AgentPage.
+type AgentPage struct {
+	Agents []AgentDetail `json:"agents"`
+
+	// NextCursor Empty on the last page.
+	NextCursor string `json:"next_cursor"`
+}
+
 // AgentSID TaskRouter's Worker.
 //
 // Example: WK0123456789abcdef0123456789abcdef
 type AgentSID = string
 
-// Call Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","id":"CA0123456789abcdef0123456789abcdef","legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002"}
+// Availability TaskRouter's Activity.
+type Availability struct {
+	// Available Whether agents in it are offered calls.
+	Available bool `json:"available"`
+
+	// Name Example: Available
+	Name string `json:"name"`
+
+	// SID Example: WA0123456789abcdef0123456789abcdef
+	SID string `json:"sid"`
+}
+
+// AvailabilityChoice One of both.
+type AvailabilityChoice struct {
+	// AvailabilitySID Example: WA0123456789abcdef0123456789abcdef
+	AvailabilitySID *string `json:"availability_sid,omitempty"`
+
+	// Name Its name, whatever the case of its letters.
+	//
+	// Example: Break
+	Name *string `json:"name,omitempty"`
+}
+
+// AvailabilityList defines model for AvailabilityList.
+type AvailabilityList struct {
+	Availabilities []Availability `json:"availabilities"`
+}
+
+// Call Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef"}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Call struct {
 	// Agent The agent who has the call or is reserved for it; of an ended call, who had it last. Null where there is none.
 	Agent *Agent `json:"agent"`
@@ -157,8 +382,14 @@ type Call struct {
 	// From Example: +15551230001
 	From string `json:"from"`
 
+	// Helps Agents who want a supervisor.
+	Helps []Help `json:"helps"`
+
 	// ID Example: CA0123456789abcdef0123456789abcdef
 	ID CallID `json:"id"`
+
+	// Invitations Who was asked to come, the last 32, oldest first.
+	Invitations []Invitation `json:"invitations"`
 
 	// Legs The customer's first.
 	Legs []Leg `json:"legs"`
@@ -166,6 +397,9 @@ type Call struct {
 	// Outcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
 	// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
 	Outcome CallOutcome `json:"outcome"`
+
+	// Parts Each agent's part in the call, with times of its own, oldest first.
+	Parts []Part `json:"parts"`
 
 	// Queue The queue that the call waits in, or waited in last. Null before the first.
 	Queue *Queue `json:"queue"`
@@ -185,6 +419,9 @@ type Call struct {
 
 	// To Example: +15559870002
 	To string `json:"to"`
+
+	// Transfers How the call was handed on, the last 32, oldest first. The last one may be open.
+	Transfers []Transfer `json:"transfers"`
 
 	// WrappingAt When the conversation ended. Absent before.
 	WrappingAt *time.Time `json:"wrapping_at,omitempty"`
@@ -213,6 +450,105 @@ type CallSID = string
 // is over; what remains is being closed. `ended`: nothing remains.
 type CallState string
 
+// Failure Why somebody never came, or why a transfer came to nothing. `timed_out`: nobody was found in time. `unavailable`: the agent is not
+// available, or the number cannot be reached. `agent_left`: the agent who hands on left first. `failed`: Twilio would not; `detail` says why.
+type Failure string
+
+// Help An agent's wish for a supervisor.
+type Help struct {
+	// AgentName Example: ann
+	AgentName string `json:"agent_name"`
+
+	// AgentSID Example: WK0123456789abcdef0123456789abcdef
+	AgentSID string    `json:"agent_sid"`
+	At       time.Time `json:"at"`
+
+	// Reason Example: asks for a refund above my limit
+	Reason *string `json:"reason,omitempty"`
+}
+
+// HelpBody defines model for HelpBody.
+type HelpBody struct {
+	// Reason For the supervisors who see it.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// HelpDismissBody defines model for HelpDismissBody.
+type HelpDismissBody struct {
+	// AgentSID Whose wish it was. An agent's own.
+	//
+	// Example: WK0123456789abcdef0123456789abcdef
+	AgentSID *string `json:"agent_sid,omitempty"`
+}
+
+// HoldBody defines model for HoldBody.
+type HoldBody struct {
+	// MusicURL The address of a sound file or of TwiML, which Twilio fetches by GET: http or https. What is set for all, without it.
+	//
+	// Example: https://example.com/one-moment.mp3
+	MusicURL *string `json:"music_url,omitempty"`
+}
+
+// Invitation The bringing in of one more person.
+type Invitation struct {
+	// At When it was asked for.
+	At time.Time `json:"at"`
+
+	// By Who asked: the name of a key, or holdfast.
+	//
+	// Example: ann
+	By string `json:"by"`
+
+	// Detail More about the failure.
+	Detail *string `json:"detail,omitempty"`
+
+	// Failure Why somebody never came, or why a transfer came to nothing. `timed_out`: nobody was found in time. `unavailable`: the agent is not
+	// available, or the number cannot be reached. `agent_left`: the agent who hands on left first. `failed`: Twilio would not; `detail` says why.
+	Failure *Failure `json:"failure,omitempty"`
+
+	// Label Names a person who is brought into a call, by his role and a running number.
+	//
+	// Example: external-2
+	Label Label `json:"label"`
+
+	// Leg His leg's CallSid, once it is known.
+	//
+	// Example: CA0123456789abcdef0123456789abcdef
+	Leg *string `json:"leg,omitempty"`
+
+	// Purpose `join`: to take part. `transfer`: to take the call over. `rescue`: to come to a customer whom everybody left. `listen`: a supervisor.
+	Purpose string `json:"purpose"`
+
+	// Role `external`: somebody outside. `supervisor`: listens, coaches or speaks.
+	Role LegRole `json:"role"`
+
+	// Status `wanted`: the task or the leg is to be made. `offered`: TaskRouter looks for an agent. `ringing`: somebody's phone rings, or he hears
+	// whom he gets. `joined`: he is there. `over`: he was there, and left. `failed`: he never came; `failure` says why.
+	Status string `json:"status"`
+
+	// Target Whom a call is to be brought to: by his SID an agent or a queue, which TaskRouter finds; by his address somebody outside or a supervisor, who is dialled.
+	Target Target `json:"target"`
+
+	// TaskSID Of those that are found by a task.
+	//
+	// Example: WT0123456789abcdef0123456789abcdef
+	TaskSID *string `json:"task_sid,omitempty"`
+
+	// Until When it is given up.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// JoinBody defines model for JoinBody.
+type JoinBody struct {
+	// Target Whom a call is to be brought to: by his SID an agent or a queue, which TaskRouter finds; by his address somebody outside or a supervisor, who is dialled.
+	Target Target `json:"target"`
+}
+
+// Label Names a person who is brought into a call, by his role and a running number.
+//
+// Example: external-2
+type Label = string
+
 // Leg One person's side of a call.
 type Leg struct {
 	// Address Whom Twilio dials or was dialled by.
@@ -233,33 +569,93 @@ type Leg struct {
 	// CallSID Example: CA0123456789abcdef0123456789abcdef
 	CallSID CallSID `json:"call_sid"`
 
+	// Coach Of a supervisor's leg: the CallSid of the agent's leg that it coaches, or would.
+	//
+	// Example: CA0123456789abcdef0123456789abcdef
+	Coach *string `json:"coach,omitempty"`
+
+	// HeldLongestMS The longest hold that is over, in milliseconds.
+	//
+	// Example: 30100
+	HeldLongestMS int64 `json:"held_longest_ms"`
+
+	// HeldSince While on hold.
+	HeldSince *time.Time `json:"held_since,omitempty"`
+
+	// HeldTotalMS How long it was on hold, in milliseconds; a hold that goes on counts when it is over.
+	//
+	// Example: 41250
+	HeldTotalMS int64 `json:"held_total_ms"`
+
 	// Hold As Twilio last told.
 	Hold bool `json:"hold"`
 
 	// JoinedAt Absent before.
 	JoinedAt *time.Time `json:"joined_at,omitempty"`
 
+	// Label Of a leg that came by an invitation.
+	Label *Label `json:"label,omitempty"`
+
 	// LeftAt Absent before.
 	LeftAt *time.Time `json:"left_at,omitempty"`
 
+	// Mode Of a supervisor's leg: what it does, as Twilio last told.
+	Mode *SupervisionMode `json:"mode,omitempty"`
+
 	// Muted As Twilio last told.
 	Muted bool `json:"muted"`
+
+	// Private Of a supervisor's leg that agents are not shown. Absent for no.
+	Private *bool `json:"private,omitempty"`
 
 	// Reason Why it left, in Twilio's words.
 	//
 	// Example: participant_hung_up
 	Reason *string `json:"reason,omitempty"`
-	Role   LegRole `json:"role"`
+
+	// Role `external`: somebody outside. `supervisor`: listens, coaches or speaks.
+	Role LegRole `json:"role"`
 
 	// State `waiting`: in the queue, ringing, or on its way into the conference. `joined`: in the conference. `left`: gone for good.
 	State LegState `json:"state"`
+
+	// WantedMode Of a supervisor's leg: what it is to do.
+	WantedMode *SupervisionMode `json:"wanted_mode,omitempty"`
 }
 
-// LegRole defines model for LegRole.
+// LegRole `external`: somebody outside. `supervisor`: listens, coaches or speaks.
 type LegRole string
 
 // LegState `waiting`: in the queue, ringing, or on its way into the conference. `joined`: in the conference. `left`: gone for good.
 type LegState string
+
+// Part One agent's part in a call.
+type Part struct {
+	// AgentName Example: ann
+	AgentName string `json:"agent_name"`
+
+	// AgentSID Example: WK0123456789abcdef0123456789abcdef
+	AgentSID string `json:"agent_sid"`
+
+	// ConnectedMS How long he was in the conference, in milliseconds; a stay that goes on counts when it is over.
+	ConnectedMS int64 `json:"connected_ms"`
+
+	// JoinedAt When he came first. Absent before.
+	JoinedAt *time.Time `json:"joined_at,omitempty"`
+
+	// LeftAt When he left last. Absent while he is there.
+	LeftAt *time.Time `json:"left_at,omitempty"`
+
+	// Status Of his reservation, in TaskRouter's words.
+	//
+	// Example: wrapping
+	Status string `json:"status"`
+
+	// TaskSID The task by which he has or had the call. All of a call's tasks have the same `conversation_id`.
+	//
+	// Example: WT0123456789abcdef0123456789abcdef
+	TaskSID string `json:"task_sid"`
+}
 
 // Problem RFC 9457.
 type Problem struct {
@@ -293,6 +689,76 @@ type Queue struct {
 	SID string `json:"sid"`
 }
 
+// RejoinBody defines model for RejoinBody.
+type RejoinBody struct {
+	// Address Where the agent is rung. The address that he had in this call, without it.
+	//
+	// Example: client:ann
+	Address *string `json:"address,omitempty"`
+}
+
+// SuperviseBody defines model for SuperviseBody.
+type SuperviseBody struct {
+	// Address Where the supervisor is rung.
+	//
+	// Example: client:sue
+	Address string `json:"address"`
+
+	// Coach The agent's leg that is coached, named as in a path. That of the agent who has the call, without it.
+	Coach *string `json:"coach,omitempty"`
+
+	// Mode `monitor`: hears all, is heard by nobody. `whisper`: hears all, is heard by the coached agent alone. `barge`: hears all, is heard by all.
+	Mode SupervisionMode `json:"mode"`
+
+	// Private Whether agents are not shown that he listens.
+	Private *bool `json:"private,omitempty"`
+}
+
+// SupervisionMode `monitor`: hears all, is heard by nobody. `whisper`: hears all, is heard by the coached agent alone. `barge`: hears all, is heard by all.
+type SupervisionMode string
+
+// SupervisionModeBody defines model for SupervisionModeBody.
+type SupervisionModeBody struct {
+	// Coach The agent's leg that is coached, named as in a path. As it is, without it.
+	Coach *string `json:"coach,omitempty"`
+
+	// Leg The supervisor's leg, named as in a path. The key's own, without it.
+	Leg *string `json:"leg,omitempty"`
+
+	// Mode `monitor`: hears all, is heard by nobody. `whisper`: hears all, is heard by the coached agent alone. `barge`: hears all, is heard by all.
+	Mode SupervisionMode `json:"mode"`
+}
+
+// TakeOverBody defines model for TakeOverBody.
+type TakeOverBody struct {
+	// Leg The supervisor's leg, named as in a path. The key's own, without it.
+	Leg *string `json:"leg,omitempty"`
+}
+
+// Target Whom a call is to be brought to: by his SID an agent or a queue, which TaskRouter finds; by his address somebody outside or a supervisor, who is dialled.
+type Target struct {
+	// Address Of kind number: `+` and the number, or `sip:…`. Of kind supervisor: `client:…`, too.
+	//
+	// Example: +15551230009
+	Address *string `json:"address,omitempty"`
+
+	// AgentSID Of kind agent: TaskRouter's Worker (WK…).
+	//
+	// Example: WK0123456789abcdef0123456789abcdef
+	AgentSID *string `json:"agent_sid,omitempty"`
+	Kind     string  `json:"kind"`
+
+	// Name For people.
+	//
+	// Example: the bank
+	Name *string `json:"name,omitempty"`
+
+	// QueueSID Of kind queue: TaskRouter's TaskQueue (WQ…).
+	//
+	// Example: WQ0123456789abcdef0123456789abcdef
+	QueueSID *string `json:"queue_sid,omitempty"`
+}
+
 // TimelineEntry One thing that happened to a call.
 type TimelineEntry struct {
 	// AgentSids The agents whom it concerns.
@@ -316,6 +782,9 @@ type TimelineEntry struct {
 	// Outcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
 	// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
 	Outcome CallOutcome `json:"outcome"`
+
+	// Private Whether it tells of a supervisor who listens in private, and so is not shown to agents. Absent for no.
+	Private *bool `json:"private,omitempty"`
 
 	// Seq Its place among all calls' entries; the stream's `id`.
 	//
@@ -343,11 +812,60 @@ type TimelinePage struct {
 	NextAfter int64 `json:"next_after"`
 }
 
+// Transfer The handing on of a call by an agent.
+type Transfer struct {
+	At time.Time `json:"at"`
+
+	// EndedAt Absent while it is open.
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Failure Why somebody never came, or why a transfer came to nothing. `timed_out`: nobody was found in time. `unavailable`: the agent is not
+	// available, or the number cannot be reached. `agent_left`: the agent who hands on left first. `failed`: Twilio would not; `detail` says why.
+	Failure *Failure `json:"failure,omitempty"`
+
+	// From The CallSid of the agent's leg.
+	//
+	// Example: CAfedcba9876543210fedcba9876543210
+	From string `json:"from"`
+
+	// FromAgentSID Example: WK0123456789abcdef0123456789abcdef
+	FromAgentSID *string `json:"from_agent_sid,omitempty"`
+
+	// Invitation The target's.
+	Invitation Label        `json:"invitation"`
+	Mode       TransferMode `json:"mode"`
+
+	// Status `calling`: the target is looked for, and rung. `consulting`: agent and target are both there, and one of customer and target is on hold.
+	// `merged`: all talk. `completed`: the target has the call. `failed`: `failure` says why. `canceled`: somebody called it off.
+	Status string `json:"status"`
+}
+
+// TransferBody defines model for TransferBody.
+type TransferBody struct {
+	// From The leg that hands on, named as in a path. An agent's own; a supervisor's request means the agent who has the call, without it.
+	From *string      `json:"from,omitempty"`
+	Mode TransferMode `json:"mode"`
+
+	// Target Whom a call is to be brought to: by his SID an agent or a queue, which TaskRouter finds; by his address somebody outside or a supervisor, who is dialled.
+	Target Target `json:"target"`
+}
+
+// TransferMode defines model for TransferMode.
+type TransferMode string
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// PathAgent defines model for PathAgent.
+type PathAgent = string
+
 // PathCall Example: CA0123456789abcdef0123456789abcdef
 type PathCall = CallID
+
+// PathInvitation Names a person who is brought into a call, by his role and a running number.
+//
+// Example: external-2
+type PathInvitation = Label
 
 // PathLeg defines model for PathLeg.
 type PathLeg = string
@@ -355,8 +873,14 @@ type PathLeg = string
 // PathReservation defines model for PathReservation.
 type PathReservation = string
 
-// Accepted Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","id":"CA0123456789abcdef0123456789abcdef","legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002"}
+// Accepted Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef"}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Accepted = Call
+
+// AgentFound defines model for AgentFound.
+type AgentFound = AgentDetail
+
+// AgentNotFound RFC 9457.
+type AgentNotFound = Problem
 
 // BadRequest RFC 9457.
 type BadRequest = Problem
@@ -367,7 +891,7 @@ type Conflict = Problem
 // Forbidden RFC 9457.
 type Forbidden = Problem
 
-// Found Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","id":"CA0123456789abcdef0123456789abcdef","legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002"}
+// Found Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef"}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Found = Call
 
 // Internal RFC 9457.
@@ -385,8 +909,20 @@ type Unauthorized = Problem
 // Unavailable RFC 9457.
 type Unavailable = Problem
 
-// Verified Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","id":"CA0123456789abcdef0123456789abcdef","legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002"}
+// Verified Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef"}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Verified = Call
+
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Available Only agents who are offered calls, or only those who are not.
+	Available *bool `form:"available,omitempty" json:"available,omitempty"`
+
+	// Limit How many agents to answer at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before; the other parameters must be the same.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListCallsParams defines parameters for ListCalls.
 type ListCallsParams struct {
@@ -408,6 +944,27 @@ type ListCallsParams struct {
 
 // EndCallParams defines parameters for EndCall.
 type EndCallParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// AskForHelpParams defines parameters for AskForHelp.
+type AskForHelpParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DismissHelpParams defines parameters for DismissHelp.
+type DismissHelpParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// WithdrawInvitationParams defines parameters for WithdrawInvitation.
+type WithdrawInvitationParams struct {
 	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
 	// call lives.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
@@ -448,6 +1005,20 @@ type UnmuteLegParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// AddParticipantParams defines parameters for AddParticipant.
+type AddParticipantParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RejoinCallParams defines parameters for RejoinCall.
+type RejoinCallParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // AcceptReservationParams defines parameters for AcceptReservation.
 type AcceptReservationParams struct {
 	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
@@ -465,6 +1036,27 @@ type RejectReservationParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// SuperviseParams defines parameters for Supervise.
+type SuperviseParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SetSupervisionModeParams defines parameters for SetSupervisionMode.
+type SetSupervisionModeParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TakeOverParams defines parameters for TakeOver.
+type TakeOverParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // GetTimelineParams defines parameters for GetTimeline.
 type GetTimelineParams struct {
 	// After The `next_after` of the page before; 0 begins at the beginning.
@@ -472,6 +1064,41 @@ type GetTimelineParams struct {
 
 	// Limit How many entries to answer at most.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// StartTransferParams defines parameters for StartTransfer.
+type StartTransferParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CancelTransferParams defines parameters for CancelTransfer.
+type CancelTransferParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CompleteTransferParams defines parameters for CompleteTransfer.
+type CompleteTransferParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// MergeTransferParams defines parameters for MergeTransfer.
+type MergeTransferParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SwapTransferParams defines parameters for SwapTransfer.
+type SwapTransferParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CompleteWrapUpParams defines parameters for CompleteWrapUp.
@@ -493,8 +1120,50 @@ type StreamParams struct {
 	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
 }
 
+// SetAvailabilityJSONRequestBody defines body for SetAvailability for application/json ContentType.
+type SetAvailabilityJSONRequestBody = AvailabilityChoice
+
+// AskForHelpJSONRequestBody defines body for AskForHelp for application/json ContentType.
+type AskForHelpJSONRequestBody = HelpBody
+
+// DismissHelpJSONRequestBody defines body for DismissHelp for application/json ContentType.
+type DismissHelpJSONRequestBody = HelpDismissBody
+
+// HoldLegJSONRequestBody defines body for HoldLeg for application/json ContentType.
+type HoldLegJSONRequestBody = HoldBody
+
+// AddParticipantJSONRequestBody defines body for AddParticipant for application/json ContentType.
+type AddParticipantJSONRequestBody = JoinBody
+
+// RejoinCallJSONRequestBody defines body for RejoinCall for application/json ContentType.
+type RejoinCallJSONRequestBody = RejoinBody
+
+// SuperviseJSONRequestBody defines body for Supervise for application/json ContentType.
+type SuperviseJSONRequestBody = SuperviseBody
+
+// SetSupervisionModeJSONRequestBody defines body for SetSupervisionMode for application/json ContentType.
+type SetSupervisionModeJSONRequestBody = SupervisionModeBody
+
+// TakeOverJSONRequestBody defines body for TakeOver for application/json ContentType.
+type TakeOverJSONRequestBody = TakeOverBody
+
+// StartTransferJSONRequestBody defines body for StartTransfer for application/json ContentType.
+type StartTransferJSONRequestBody = TransferBody
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAgents List agents, by name
+	// (GET /v1/agents)
+	ListAgents(ctx echo.Context, params ListAgentsParams) error
+	// GetAgent One agent
+	// (GET /v1/agents/{agent})
+	GetAgent(ctx echo.Context, agent PathAgent) error
+	// SetAvailability Put an agent somewhere
+	// (POST /v1/agents/{agent}/availability)
+	SetAvailability(ctx echo.Context, agent PathAgent) error
+	// ListAvailabilities Where agents can be, by name
+	// (GET /v1/availabilities)
+	ListAvailabilities(ctx echo.Context) error
 	// ListCalls List calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx echo.Context, params ListCallsParams) error
@@ -504,6 +1173,15 @@ type ServerInterface interface {
 	// EndCall End the call for everybody
 	// (POST /v1/calls/{call}/end)
 	EndCall(ctx echo.Context, call PathCall, params EndCallParams) error
+	// AskForHelp Say that one wants a supervisor
+	// (POST /v1/calls/{call}/help)
+	AskForHelp(ctx echo.Context, call PathCall, params AskForHelpParams) error
+	// DismissHelp Say that an agent wants no supervisor any more
+	// (POST /v1/calls/{call}/help/dismiss)
+	DismissHelp(ctx echo.Context, call PathCall, params DismissHelpParams) error
+	// WithdrawInvitation Leave somebody alone again who was asked for and is not there yet
+	// (POST /v1/calls/{call}/invitations/{invitation}/withdraw)
+	WithdrawInvitation(ctx echo.Context, call PathCall, invitation PathInvitation, params WithdrawInvitationParams) error
 	// HoldLeg Put a leg on hold
 	// (POST /v1/calls/{call}/legs/{leg}/hold)
 	HoldLeg(ctx echo.Context, call PathCall, leg PathLeg, params HoldLegParams) error
@@ -519,15 +1197,45 @@ type ServerInterface interface {
 	// UnmuteLeg Unmute a leg
 	// (POST /v1/calls/{call}/legs/{leg}/unmute)
 	UnmuteLeg(ctx echo.Context, call PathCall, leg PathLeg, params UnmuteLegParams) error
+	// AddParticipant Bring somebody in besides those who are there
+	// (POST /v1/calls/{call}/participants)
+	AddParticipant(ctx echo.Context, call PathCall, params AddParticipantParams) error
+	// RejoinCall Come back to a call that one fell out of
+	// (POST /v1/calls/{call}/rejoin)
+	RejoinCall(ctx echo.Context, call PathCall, params RejoinCallParams) error
 	// AcceptReservation Accept a call that is offered to an agent
 	// (POST /v1/calls/{call}/reservations/{reservation}/accept)
 	AcceptReservation(ctx echo.Context, call PathCall, reservation PathReservation, params AcceptReservationParams) error
 	// RejectReservation Reject a call that is offered to an agent
 	// (POST /v1/calls/{call}/reservations/{reservation}/reject)
 	RejectReservation(ctx echo.Context, call PathCall, reservation PathReservation, params RejectReservationParams) error
+	// Supervise Listen to a call, coach its agent, or speak in it
+	// (POST /v1/calls/{call}/supervision)
+	Supervise(ctx echo.Context, call PathCall, params SuperviseParams) error
+	// SetSupervisionMode Change what a supervisor's leg does, in place
+	// (POST /v1/calls/{call}/supervision/mode)
+	SetSupervisionMode(ctx echo.Context, call PathCall, params SetSupervisionModeParams) error
+	// TakeOver Take the call over from its agents
+	// (POST /v1/calls/{call}/supervision/take-over)
+	TakeOver(ctx echo.Context, call PathCall, params TakeOverParams) error
 	// GetTimeline What happened to a call, oldest first
 	// (GET /v1/calls/{call}/timeline)
 	GetTimeline(ctx echo.Context, call PathCall, params GetTimelineParams) error
+	// StartTransfer Hand the call on
+	// (POST /v1/calls/{call}/transfers)
+	StartTransfer(ctx echo.Context, call PathCall, params StartTransferParams) error
+	// CancelTransfer Call the target off
+	// (POST /v1/calls/{call}/transfers/current/cancel)
+	CancelTransfer(ctx echo.Context, call PathCall, params CancelTransferParams) error
+	// CompleteTransfer Leave the call to the target
+	// (POST /v1/calls/{call}/transfers/current/complete)
+	CompleteTransfer(ctx echo.Context, call PathCall, params CompleteTransferParams) error
+	// MergeTransfer Have all three talk
+	// (POST /v1/calls/{call}/transfers/current/merge)
+	MergeTransfer(ctx echo.Context, call PathCall, params MergeTransferParams) error
+	// SwapTransfer Change whom the agent talks with, and who is on hold
+	// (POST /v1/calls/{call}/transfers/current/swap)
+	SwapTransfer(ctx echo.Context, call PathCall, params SwapTransferParams) error
 	// CompleteWrapUp Say that the work after the call is done
 	// (POST /v1/calls/{call}/wrap-up/complete)
 	CompleteWrapUp(ctx echo.Context, call PathCall, params CompleteWrapUpParams) error
@@ -539,6 +1247,79 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// ListAgents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentsParams
+	// ------------- Optional query parameter "available" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "available", ctx.QueryParams(), &params.Available, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter available: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgents(ctx, params)
+	return err
+}
+
+// GetAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent" -------------
+	var agent PathAgent
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent", ctx.Param("agent"), &agent, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgent(ctx, agent)
+	return err
+}
+
+// SetAvailability converts echo context to params.
+func (w *ServerInterfaceWrapper) SetAvailability(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent" -------------
+	var agent PathAgent
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent", ctx.Param("agent"), &agent, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetAvailability(ctx, agent)
+	return err
+}
+
+// ListAvailabilities converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAvailabilities(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAvailabilities(ctx)
+	return err
 }
 
 // ListCalls converts echo context to params.
@@ -636,6 +1417,122 @@ func (w *ServerInterfaceWrapper) EndCall(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndCall(ctx, call, params)
+	return err
+}
+
+// AskForHelp converts echo context to params.
+func (w *ServerInterfaceWrapper) AskForHelp(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AskForHelpParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AskForHelp(ctx, call, params)
+	return err
+}
+
+// DismissHelp converts echo context to params.
+func (w *ServerInterfaceWrapper) DismissHelp(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DismissHelpParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DismissHelp(ctx, call, params)
+	return err
+}
+
+// WithdrawInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) WithdrawInvitation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// ------------- Path parameter "invitation" -------------
+	var invitation PathInvitation
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitation", ctx.Param("invitation"), &invitation, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitation: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WithdrawInvitationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WithdrawInvitation(ctx, call, invitation, params)
 	return err
 }
 
@@ -859,6 +1756,78 @@ func (w *ServerInterfaceWrapper) UnmuteLeg(ctx echo.Context) error {
 	return err
 }
 
+// AddParticipant converts echo context to params.
+func (w *ServerInterfaceWrapper) AddParticipant(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddParticipantParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddParticipant(ctx, call, params)
+	return err
+}
+
+// RejoinCall converts echo context to params.
+func (w *ServerInterfaceWrapper) RejoinCall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejoinCallParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RejoinCall(ctx, call, params)
+	return err
+}
+
 // AcceptReservation converts echo context to params.
 func (w *ServerInterfaceWrapper) AcceptReservation(ctx echo.Context) error {
 	var err error
@@ -953,6 +1922,114 @@ func (w *ServerInterfaceWrapper) RejectReservation(ctx echo.Context) error {
 	return err
 }
 
+// Supervise converts echo context to params.
+func (w *ServerInterfaceWrapper) Supervise(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuperviseParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Supervise(ctx, call, params)
+	return err
+}
+
+// SetSupervisionMode converts echo context to params.
+func (w *ServerInterfaceWrapper) SetSupervisionMode(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetSupervisionModeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetSupervisionMode(ctx, call, params)
+	return err
+}
+
+// TakeOver converts echo context to params.
+func (w *ServerInterfaceWrapper) TakeOver(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TakeOverParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TakeOver(ctx, call, params)
+	return err
+}
+
 // GetTimeline converts echo context to params.
 func (w *ServerInterfaceWrapper) GetTimeline(ctx echo.Context) error {
 	var err error
@@ -982,6 +2059,186 @@ func (w *ServerInterfaceWrapper) GetTimeline(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTimeline(ctx, call, params)
+	return err
+}
+
+// StartTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) StartTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartTransfer(ctx, call, params)
+	return err
+}
+
+// CancelTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelTransfer(ctx, call, params)
+	return err
+}
+
+// CompleteTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) CompleteTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CompleteTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CompleteTransfer(ctx, call, params)
+	return err
+}
+
+// MergeTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) MergeTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params MergeTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MergeTransfer(ctx, call, params)
+	return err
+}
+
+// SwapTransfer converts echo context to params.
+func (w *ServerInterfaceWrapper) SwapTransfer(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SwapTransferParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SwapTransfer(ctx, call, params)
 	return err
 }
 
@@ -1122,11 +2379,32 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/calls/:call/reservations/:reservation/reject", wrapper.RejectReservation, options.OperationMiddlewares["rejectReservation"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/end", wrapper.EndCall, options.OperationMiddlewares["endCall"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/wrap-up/complete", wrapper.CompleteWrapUp, options.OperationMiddlewares["completeWrapUp"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/participants", wrapper.AddParticipant, options.OperationMiddlewares["addParticipant"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/invitations/:invitation/withdraw", wrapper.WithdrawInvitation, options.OperationMiddlewares["withdrawInvitation"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/transfers", wrapper.StartTransfer, options.OperationMiddlewares["startTransfer"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/transfers/current/swap", wrapper.SwapTransfer, options.OperationMiddlewares["swapTransfer"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/transfers/current/merge", wrapper.MergeTransfer, options.OperationMiddlewares["mergeTransfer"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/transfers/current/complete", wrapper.CompleteTransfer, options.OperationMiddlewares["completeTransfer"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/transfers/current/cancel", wrapper.CancelTransfer, options.OperationMiddlewares["cancelTransfer"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/rejoin", wrapper.RejoinCall, options.OperationMiddlewares["rejoinCall"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/supervision", wrapper.Supervise, options.OperationMiddlewares["supervise"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/supervision/mode", wrapper.SetSupervisionMode, options.OperationMiddlewares["setSupervisionMode"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/supervision/take-over", wrapper.TakeOver, options.OperationMiddlewares["takeOver"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/help", wrapper.AskForHelp, options.OperationMiddlewares["askForHelp"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/help/dismiss", wrapper.DismissHelp, options.OperationMiddlewares["dismissHelp"]...)
 	router.GET(options.BaseURL+"/v1/stream", wrapper.Stream, options.OperationMiddlewares["stream"]...)
+	router.GET(options.BaseURL+"/v1/agents", wrapper.ListAgents, options.OperationMiddlewares["listAgents"]...)
+	router.GET(options.BaseURL+"/v1/agents/:agent", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
+	router.POST(options.BaseURL+"/v1/agents/:agent/availability", wrapper.SetAvailability, options.OperationMiddlewares["setAvailability"]...)
+	router.GET(options.BaseURL+"/v1/availabilities", wrapper.ListAvailabilities, options.OperationMiddlewares["listAvailabilities"]...)
 
 }
 
 type AcceptedJSONResponse Call
+
+type AgentFoundJSONResponse AgentDetail
+
+type AgentNotFoundApplicationProblemPlusJSONResponse Problem
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
 
@@ -1161,6 +2439,454 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type VerifiedJSONResponse Call
+
+type ListAgentsRequestObject struct {
+	Params ListAgentsParams
+}
+
+type ListAgentsResponseObject interface {
+	VisitListAgentsResponse(w http.ResponseWriter) error
+}
+
+type ListAgents200JSONResponse AgentPage
+
+func (response ListAgents200JSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents400ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents401ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents500ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents503ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentRequestObject struct {
+	Agent PathAgent `json:"agent"`
+}
+
+type GetAgentResponseObject interface {
+	VisitGetAgentResponse(w http.ResponseWriter) error
+}
+
+type GetAgent200JSONResponse struct{ AgentFoundJSONResponse }
+
+func (response GetAgent200JSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent400ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent401ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent403ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent404ApplicationProblemPlusJSONResponse struct {
+	AgentNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent404ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent500ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent503ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailabilityRequestObject struct {
+	Agent PathAgent `json:"agent"`
+	Body  *SetAvailabilityJSONRequestBody
+}
+
+type SetAvailabilityResponseObject interface {
+	VisitSetAvailabilityResponse(w http.ResponseWriter) error
+}
+
+type SetAvailability200JSONResponse struct{ AgentFoundJSONResponse }
+
+func (response SetAvailability200JSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability400ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability401ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability403ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability404ApplicationProblemPlusJSONResponse struct {
+	AgentNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability404ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability409ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability413ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability500ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability503ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilitiesRequestObject struct {
+}
+
+type ListAvailabilitiesResponseObject interface {
+	VisitListAvailabilitiesResponse(w http.ResponseWriter) error
+}
+
+type ListAvailabilities200JSONResponse AvailabilityList
+
+func (response ListAvailabilities200JSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilities401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAvailabilities401ApplicationProblemPlusJSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilities500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAvailabilities500ApplicationProblemPlusJSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilities503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAvailabilities503ApplicationProblemPlusJSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ListCallsRequestObject struct {
 	Params ListCallsParams
@@ -1565,10 +3291,527 @@ func (response EndCall503ApplicationProblemPlusJSONResponse) VisitEndCallRespons
 	return err
 }
 
+type AskForHelpRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params AskForHelpParams
+	Body   *AskForHelpJSONRequestBody
+}
+
+type AskForHelpResponseObject interface {
+	VisitAskForHelpResponse(w http.ResponseWriter) error
+}
+
+type AskForHelp200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response AskForHelp200JSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response AskForHelp202JSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp400ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp401ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp403ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp404ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp409ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp413ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp500ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AskForHelp503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AskForHelp503ApplicationProblemPlusJSONResponse) VisitAskForHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelpRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params DismissHelpParams
+	Body   *DismissHelpJSONRequestBody
+}
+
+type DismissHelpResponseObject interface {
+	VisitDismissHelpResponse(w http.ResponseWriter) error
+}
+
+type DismissHelp200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response DismissHelp200JSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response DismissHelp202JSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp400ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp401ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp403ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp404ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp409ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp413ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp500ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissHelp503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DismissHelp503ApplicationProblemPlusJSONResponse) VisitDismissHelpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitationRequestObject struct {
+	Call       PathCall       `json:"call"`
+	Invitation PathInvitation `json:"invitation"`
+	Params     WithdrawInvitationParams
+}
+
+type WithdrawInvitationResponseObject interface {
+	VisitWithdrawInvitationResponse(w http.ResponseWriter) error
+}
+
+type WithdrawInvitation200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response WithdrawInvitation200JSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response WithdrawInvitation202JSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation400ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation401ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation403ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation404ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation409ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation413ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation500ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawInvitation503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawInvitation503ApplicationProblemPlusJSONResponse) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type HoldLegRequestObject struct {
 	Call   PathCall `json:"call"`
 	Leg    PathLeg  `json:"leg"`
 	Params HoldLegParams
+	Body   *HoldLegJSONRequestBody
 }
 
 type HoldLegResponseObject interface {
@@ -2425,6 +4668,350 @@ func (response UnmuteLeg503ApplicationProblemPlusJSONResponse) VisitUnmuteLegRes
 	return err
 }
 
+type AddParticipantRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params AddParticipantParams
+	Body   *AddParticipantJSONRequestBody
+}
+
+type AddParticipantResponseObject interface {
+	VisitAddParticipantResponse(w http.ResponseWriter) error
+}
+
+type AddParticipant200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response AddParticipant200JSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response AddParticipant202JSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant400ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant401ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant403ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant404ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant409ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant413ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant500ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddParticipant503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AddParticipant503ApplicationProblemPlusJSONResponse) VisitAddParticipantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCallRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params RejoinCallParams
+	Body   *RejoinCallJSONRequestBody
+}
+
+type RejoinCallResponseObject interface {
+	VisitRejoinCallResponse(w http.ResponseWriter) error
+}
+
+type RejoinCall200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response RejoinCall200JSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response RejoinCall202JSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall400ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall401ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall403ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall404ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall409ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall413ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall500ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejoinCall503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RejoinCall503ApplicationProblemPlusJSONResponse) VisitRejoinCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AcceptReservationRequestObject struct {
 	Call        PathCall        `json:"call"`
 	Reservation PathReservation `json:"reservation"`
@@ -2769,6 +5356,522 @@ func (response RejectReservation503ApplicationProblemPlusJSONResponse) VisitReje
 	return err
 }
 
+type SuperviseRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params SuperviseParams
+	Body   *SuperviseJSONRequestBody
+}
+
+type SuperviseResponseObject interface {
+	VisitSuperviseResponse(w http.ResponseWriter) error
+}
+
+type Supervise200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response Supervise200JSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response Supervise202JSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise400ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise401ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise403ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise404ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise409ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise413ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise500ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type Supervise503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response Supervise503ApplicationProblemPlusJSONResponse) VisitSuperviseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionModeRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params SetSupervisionModeParams
+	Body   *SetSupervisionModeJSONRequestBody
+}
+
+type SetSupervisionModeResponseObject interface {
+	VisitSetSupervisionModeResponse(w http.ResponseWriter) error
+}
+
+type SetSupervisionMode200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response SetSupervisionMode200JSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response SetSupervisionMode202JSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode400ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode401ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode403ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode404ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode409ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode413ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode500ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetSupervisionMode503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetSupervisionMode503ApplicationProblemPlusJSONResponse) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOverRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params TakeOverParams
+	Body   *TakeOverJSONRequestBody
+}
+
+type TakeOverResponseObject interface {
+	VisitTakeOverResponse(w http.ResponseWriter) error
+}
+
+type TakeOver200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response TakeOver200JSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response TakeOver202JSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver400ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver401ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver403ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver404ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver409ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver413ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver500ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeOver503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response TakeOver503ApplicationProblemPlusJSONResponse) VisitTakeOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTimelineRequestObject struct {
 	Call   PathCall `json:"call"`
 	Params GetTimelineParams
@@ -2880,6 +5983,862 @@ type GetTimeline503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetTimeline503ApplicationProblemPlusJSONResponse) VisitGetTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransferRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params StartTransferParams
+	Body   *StartTransferJSONRequestBody
+}
+
+type StartTransferResponseObject interface {
+	VisitStartTransferResponse(w http.ResponseWriter) error
+}
+
+type StartTransfer200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response StartTransfer200JSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response StartTransfer202JSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer400ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer401ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer403ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer404ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer409ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer413ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer500ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartTransfer503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartTransfer503ApplicationProblemPlusJSONResponse) VisitStartTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransferRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params CancelTransferParams
+}
+
+type CancelTransferResponseObject interface {
+	VisitCancelTransferResponse(w http.ResponseWriter) error
+}
+
+type CancelTransfer200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response CancelTransfer200JSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response CancelTransfer202JSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer400ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer401ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer403ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer404ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer409ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer413ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer500ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelTransfer503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelTransfer503ApplicationProblemPlusJSONResponse) VisitCancelTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransferRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params CompleteTransferParams
+}
+
+type CompleteTransferResponseObject interface {
+	VisitCompleteTransferResponse(w http.ResponseWriter) error
+}
+
+type CompleteTransfer200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response CompleteTransfer200JSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response CompleteTransfer202JSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer400ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer401ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer403ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer404ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer409ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer413ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer500ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CompleteTransfer503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CompleteTransfer503ApplicationProblemPlusJSONResponse) VisitCompleteTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransferRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params MergeTransferParams
+}
+
+type MergeTransferResponseObject interface {
+	VisitMergeTransferResponse(w http.ResponseWriter) error
+}
+
+type MergeTransfer200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response MergeTransfer200JSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response MergeTransfer202JSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer400ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer401ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer403ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer404ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer409ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer413ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer500ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MergeTransfer503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response MergeTransfer503ApplicationProblemPlusJSONResponse) VisitMergeTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransferRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params SwapTransferParams
+}
+
+type SwapTransferResponseObject interface {
+	VisitSwapTransferResponse(w http.ResponseWriter) error
+}
+
+type SwapTransfer200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response SwapTransfer200JSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response SwapTransfer202JSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer400ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer401ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer403ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer404ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer409ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer413ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer500ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SwapTransfer503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SwapTransfer503ApplicationProblemPlusJSONResponse) VisitSwapTransferResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3188,6 +7147,18 @@ func (response Stream503ApplicationProblemPlusJSONResponse) VisitStreamResponse(
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAgents List agents, by name
+	// (GET /v1/agents)
+	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
+	// GetAgent One agent
+	// (GET /v1/agents/{agent})
+	GetAgent(ctx context.Context, request GetAgentRequestObject) (GetAgentResponseObject, error)
+	// SetAvailability Put an agent somewhere
+	// (POST /v1/agents/{agent}/availability)
+	SetAvailability(ctx context.Context, request SetAvailabilityRequestObject) (SetAvailabilityResponseObject, error)
+	// ListAvailabilities Where agents can be, by name
+	// (GET /v1/availabilities)
+	ListAvailabilities(ctx context.Context, request ListAvailabilitiesRequestObject) (ListAvailabilitiesResponseObject, error)
 	// ListCalls List calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx context.Context, request ListCallsRequestObject) (ListCallsResponseObject, error)
@@ -3197,6 +7168,15 @@ type StrictServerInterface interface {
 	// EndCall End the call for everybody
 	// (POST /v1/calls/{call}/end)
 	EndCall(ctx context.Context, request EndCallRequestObject) (EndCallResponseObject, error)
+	// AskForHelp Say that one wants a supervisor
+	// (POST /v1/calls/{call}/help)
+	AskForHelp(ctx context.Context, request AskForHelpRequestObject) (AskForHelpResponseObject, error)
+	// DismissHelp Say that an agent wants no supervisor any more
+	// (POST /v1/calls/{call}/help/dismiss)
+	DismissHelp(ctx context.Context, request DismissHelpRequestObject) (DismissHelpResponseObject, error)
+	// WithdrawInvitation Leave somebody alone again who was asked for and is not there yet
+	// (POST /v1/calls/{call}/invitations/{invitation}/withdraw)
+	WithdrawInvitation(ctx context.Context, request WithdrawInvitationRequestObject) (WithdrawInvitationResponseObject, error)
 	// HoldLeg Put a leg on hold
 	// (POST /v1/calls/{call}/legs/{leg}/hold)
 	HoldLeg(ctx context.Context, request HoldLegRequestObject) (HoldLegResponseObject, error)
@@ -3212,15 +7192,45 @@ type StrictServerInterface interface {
 	// UnmuteLeg Unmute a leg
 	// (POST /v1/calls/{call}/legs/{leg}/unmute)
 	UnmuteLeg(ctx context.Context, request UnmuteLegRequestObject) (UnmuteLegResponseObject, error)
+	// AddParticipant Bring somebody in besides those who are there
+	// (POST /v1/calls/{call}/participants)
+	AddParticipant(ctx context.Context, request AddParticipantRequestObject) (AddParticipantResponseObject, error)
+	// RejoinCall Come back to a call that one fell out of
+	// (POST /v1/calls/{call}/rejoin)
+	RejoinCall(ctx context.Context, request RejoinCallRequestObject) (RejoinCallResponseObject, error)
 	// AcceptReservation Accept a call that is offered to an agent
 	// (POST /v1/calls/{call}/reservations/{reservation}/accept)
 	AcceptReservation(ctx context.Context, request AcceptReservationRequestObject) (AcceptReservationResponseObject, error)
 	// RejectReservation Reject a call that is offered to an agent
 	// (POST /v1/calls/{call}/reservations/{reservation}/reject)
 	RejectReservation(ctx context.Context, request RejectReservationRequestObject) (RejectReservationResponseObject, error)
+	// Supervise Listen to a call, coach its agent, or speak in it
+	// (POST /v1/calls/{call}/supervision)
+	Supervise(ctx context.Context, request SuperviseRequestObject) (SuperviseResponseObject, error)
+	// SetSupervisionMode Change what a supervisor's leg does, in place
+	// (POST /v1/calls/{call}/supervision/mode)
+	SetSupervisionMode(ctx context.Context, request SetSupervisionModeRequestObject) (SetSupervisionModeResponseObject, error)
+	// TakeOver Take the call over from its agents
+	// (POST /v1/calls/{call}/supervision/take-over)
+	TakeOver(ctx context.Context, request TakeOverRequestObject) (TakeOverResponseObject, error)
 	// GetTimeline What happened to a call, oldest first
 	// (GET /v1/calls/{call}/timeline)
 	GetTimeline(ctx context.Context, request GetTimelineRequestObject) (GetTimelineResponseObject, error)
+	// StartTransfer Hand the call on
+	// (POST /v1/calls/{call}/transfers)
+	StartTransfer(ctx context.Context, request StartTransferRequestObject) (StartTransferResponseObject, error)
+	// CancelTransfer Call the target off
+	// (POST /v1/calls/{call}/transfers/current/cancel)
+	CancelTransfer(ctx context.Context, request CancelTransferRequestObject) (CancelTransferResponseObject, error)
+	// CompleteTransfer Leave the call to the target
+	// (POST /v1/calls/{call}/transfers/current/complete)
+	CompleteTransfer(ctx context.Context, request CompleteTransferRequestObject) (CompleteTransferResponseObject, error)
+	// MergeTransfer Have all three talk
+	// (POST /v1/calls/{call}/transfers/current/merge)
+	MergeTransfer(ctx context.Context, request MergeTransferRequestObject) (MergeTransferResponseObject, error)
+	// SwapTransfer Change whom the agent talks with, and who is on hold
+	// (POST /v1/calls/{call}/transfers/current/swap)
+	SwapTransfer(ctx context.Context, request SwapTransferRequestObject) (SwapTransferResponseObject, error)
 	// CompleteWrapUp Say that the work after the call is done
 	// (POST /v1/calls/{call}/wrap-up/complete)
 	CompleteWrapUp(ctx context.Context, request CompleteWrapUpRequestObject) (CompleteWrapUpResponseObject, error)
@@ -3239,6 +7249,127 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// ListAgents operation middleware
+func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) error {
+	var request ListAgentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgents(ctx.Request().Context(), request.(ListAgentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgentsResponseObject); ok {
+		return validResponse.VisitListAgentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgent operation middleware
+func (sh *strictHandler) GetAgent(ctx echo.Context, agent PathAgent) error {
+	var request GetAgentRequestObject
+
+	request.Agent = agent
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgent(ctx.Request().Context(), request.(GetAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgentResponseObject); ok {
+		return validResponse.VisitGetAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetAvailability operation middleware
+func (sh *strictHandler) SetAvailability(ctx echo.Context, agent PathAgent) error {
+	var request SetAvailabilityRequestObject
+
+	request.Agent = agent
+
+	var body SetAvailabilityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetAvailability(ctx.Request().Context(), request.(SetAvailabilityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetAvailability")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetAvailabilityResponseObject); ok {
+		return validResponse.VisitSetAvailabilityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAvailabilities operation middleware
+func (sh *strictHandler) ListAvailabilities(ctx echo.Context) error {
+	var request ListAvailabilitiesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAvailabilities(ctx.Request().Context(), request.(ListAvailabilitiesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAvailabilities")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAvailabilitiesResponseObject); ok {
+		return validResponse.VisitListAvailabilitiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // ListCalls operation middleware
@@ -3317,6 +7448,137 @@ func (sh *strictHandler) EndCall(ctx echo.Context, call PathCall, params EndCall
 	return nil
 }
 
+// AskForHelp operation middleware
+func (sh *strictHandler) AskForHelp(ctx echo.Context, call PathCall, params AskForHelpParams) error {
+	var request AskForHelpRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body AskForHelpJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AskForHelp(ctx.Request().Context(), request.(AskForHelpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AskForHelp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AskForHelpResponseObject); ok {
+		return validResponse.VisitAskForHelpResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DismissHelp operation middleware
+func (sh *strictHandler) DismissHelp(ctx echo.Context, call PathCall, params DismissHelpParams) error {
+	var request DismissHelpRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body DismissHelpJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DismissHelp(ctx.Request().Context(), request.(DismissHelpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DismissHelp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DismissHelpResponseObject); ok {
+		return validResponse.VisitDismissHelpResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// WithdrawInvitation operation middleware
+func (sh *strictHandler) WithdrawInvitation(ctx echo.Context, call PathCall, invitation PathInvitation, params WithdrawInvitationParams) error {
+	var request WithdrawInvitationRequestObject
+
+	request.Call = call
+	request.Invitation = invitation
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawInvitation(ctx.Request().Context(), request.(WithdrawInvitationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawInvitation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(WithdrawInvitationResponseObject); ok {
+		return validResponse.VisitWithdrawInvitationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // HoldLeg operation middleware
 func (sh *strictHandler) HoldLeg(ctx echo.Context, call PathCall, leg PathLeg, params HoldLegParams) error {
 	var request HoldLegRequestObject
@@ -3324,6 +7586,32 @@ func (sh *strictHandler) HoldLeg(ctx echo.Context, call PathCall, leg PathLeg, p
 	request.Call = call
 	request.Leg = leg
 	request.Params = params
+
+	var body HoldLegJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.HoldLeg(ctx.Request().Context(), request.(HoldLegRequestObject))
@@ -3452,6 +7740,107 @@ func (sh *strictHandler) UnmuteLeg(ctx echo.Context, call PathCall, leg PathLeg,
 	return nil
 }
 
+// AddParticipant operation middleware
+func (sh *strictHandler) AddParticipant(ctx echo.Context, call PathCall, params AddParticipantParams) error {
+	var request AddParticipantRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body AddParticipantJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddParticipant(ctx.Request().Context(), request.(AddParticipantRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddParticipant")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddParticipantResponseObject); ok {
+		return validResponse.VisitAddParticipantResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RejoinCall operation middleware
+func (sh *strictHandler) RejoinCall(ctx echo.Context, call PathCall, params RejoinCallParams) error {
+	var request RejoinCallRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body RejoinCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejoinCall(ctx.Request().Context(), request.(RejoinCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejoinCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RejoinCallResponseObject); ok {
+		return validResponse.VisitRejoinCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // AcceptReservation operation middleware
 func (sh *strictHandler) AcceptReservation(ctx echo.Context, call PathCall, reservation PathReservation, params AcceptReservationParams) error {
 	var request AcceptReservationRequestObject
@@ -3506,6 +7895,156 @@ func (sh *strictHandler) RejectReservation(ctx echo.Context, call PathCall, rese
 	return nil
 }
 
+// Supervise operation middleware
+func (sh *strictHandler) Supervise(ctx echo.Context, call PathCall, params SuperviseParams) error {
+	var request SuperviseRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body SuperviseJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.Supervise(ctx.Request().Context(), request.(SuperviseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Supervise")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SuperviseResponseObject); ok {
+		return validResponse.VisitSuperviseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetSupervisionMode operation middleware
+func (sh *strictHandler) SetSupervisionMode(ctx echo.Context, call PathCall, params SetSupervisionModeParams) error {
+	var request SetSupervisionModeRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body SetSupervisionModeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetSupervisionMode(ctx.Request().Context(), request.(SetSupervisionModeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetSupervisionMode")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetSupervisionModeResponseObject); ok {
+		return validResponse.VisitSetSupervisionModeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TakeOver operation middleware
+func (sh *strictHandler) TakeOver(ctx echo.Context, call PathCall, params TakeOverParams) error {
+	var request TakeOverRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body TakeOverJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TakeOver(ctx.Request().Context(), request.(TakeOverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TakeOver")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TakeOverResponseObject); ok {
+		return validResponse.VisitTakeOverResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetTimeline operation middleware
 func (sh *strictHandler) GetTimeline(ctx echo.Context, call PathCall, params GetTimelineParams) error {
 	var request GetTimelineRequestObject
@@ -3526,6 +8065,159 @@ func (sh *strictHandler) GetTimeline(ctx echo.Context, call PathCall, params Get
 		return err
 	} else if validResponse, ok := response.(GetTimelineResponseObject); ok {
 		return validResponse.VisitGetTimelineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartTransfer operation middleware
+func (sh *strictHandler) StartTransfer(ctx echo.Context, call PathCall, params StartTransferParams) error {
+	var request StartTransferRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body StartTransferJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartTransfer(ctx.Request().Context(), request.(StartTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartTransferResponseObject); ok {
+		return validResponse.VisitStartTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelTransfer operation middleware
+func (sh *strictHandler) CancelTransfer(ctx echo.Context, call PathCall, params CancelTransferParams) error {
+	var request CancelTransferRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelTransfer(ctx.Request().Context(), request.(CancelTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelTransferResponseObject); ok {
+		return validResponse.VisitCancelTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CompleteTransfer operation middleware
+func (sh *strictHandler) CompleteTransfer(ctx echo.Context, call PathCall, params CompleteTransferParams) error {
+	var request CompleteTransferRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CompleteTransfer(ctx.Request().Context(), request.(CompleteTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CompleteTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CompleteTransferResponseObject); ok {
+		return validResponse.VisitCompleteTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// MergeTransfer operation middleware
+func (sh *strictHandler) MergeTransfer(ctx echo.Context, call PathCall, params MergeTransferParams) error {
+	var request MergeTransferRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MergeTransfer(ctx.Request().Context(), request.(MergeTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MergeTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MergeTransferResponseObject); ok {
+		return validResponse.VisitMergeTransferResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SwapTransfer operation middleware
+func (sh *strictHandler) SwapTransfer(ctx echo.Context, call PathCall, params SwapTransferParams) error {
+	var request SwapTransferRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SwapTransfer(ctx.Request().Context(), request.(SwapTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SwapTransfer")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SwapTransferResponseObject); ok {
+		return validResponse.VisitSwapTransferResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -27,6 +27,8 @@ type ActionEngine interface {
 type api struct {
 	store     *store.Store
 	engine    ActionEngine
+	agents    AgentControl
+	workspace string
 	feed      *feed
 	steps     *pulse
 	log       *slog.Logger
@@ -55,93 +57,10 @@ func (a *api) found(ctx context.Context, id string) (store.CallRow, []store.LegR
 	if err != nil {
 		return row, nil, err
 	}
-	if key := keyIn(ctx); key.isAgent() && !hasPart(key.Agent, row, legs) {
+	if key := keyIn(ctx); key.isAgent() && !concerns(key.Agent, row, legs) {
 		return row, nil, problem(http.StatusForbidden, codeNotYourCall, "this call is not yours: agents see and act on their own calls alone")
 	}
 	return row, legs, nil
-}
-
-// hasPart says whether a call concerns an agent: he is reserved for it, or has or had a leg in it.
-func hasPart(agent string, row store.CallRow, legs []store.LegRow) bool {
-	if agent == "" {
-		return false
-	}
-	if row.AgentSID == agent {
-		return true
-	}
-	for _, leg := range legs {
-		if leg.AgentSID == agent {
-			return true
-		}
-	}
-	return isOffered(agent, row.Snapshot)
-}
-
-// has says whether an agent has a call now, or had it last: whoever took part before sees the call, and acts on it no more.
-func has(agent string, row store.CallRow, legs []store.LegRow) bool {
-	if row.AgentSID != "" && row.AgentSID == agent {
-		return true
-	}
-	last := ""
-	for _, leg := range legs {
-		if leg.AgentSID == "" {
-			continue
-		}
-		if leg.AgentSID == agent && leg.State != string(call.LegLeft) {
-			return true
-		}
-		last = leg.AgentSID
-	}
-	return row.AgentSID == "" && last == agent && agent != ""
-}
-
-// renderCall shows a call as the contract says.
-func renderCall(row store.CallRow, legs []store.LegRow) Call {
-	c := Call{
-		ID:            row.ID,
-		State:         CallState(row.State),
-		Outcome:       CallOutcome(row.Outcome),
-		EndedBy:       optional(row.EndedBy),
-		Direction:     row.Direction,
-		From:          row.From,
-		To:            row.To,
-		TaskSID:       row.TaskSID,
-		ConferenceSID: row.ConferenceSID,
-		Legs:          make([]Leg, 0, len(legs)),
-		ReceivedAt:    optionalTime(row.ReceivedAt),
-		AnsweredAt:    optionalTime(row.AnsweredAt),
-		WrappingAt:    optionalTime(row.WrappingAt),
-		EndedAt:       optionalTime(row.EndedAt),
-	}
-	if c.State == CallState(call.StatusUnknown) {
-		c.State = Queued // only something beside the customer's leg is known yet, and nobody talks
-	}
-	if row.QueueSID != "" {
-		c.Queue = &Queue{SID: row.QueueSID, Name: row.QueueName}
-	}
-	if row.AgentSID != "" {
-		c.Agent = &Agent{SID: row.AgentSID, Name: row.AgentName}
-	}
-	for _, leg := range legs {
-		l := Leg{
-			CallSID:   leg.CallSID,
-			Role:      LegRole(leg.Role),
-			Address:   leg.Address,
-			AgentSID:  optional(leg.AgentSID),
-			AgentName: optional(leg.AgentName),
-			State:     LegState(leg.State),
-			Hold:      leg.Hold,
-			Muted:     leg.Muted,
-			JoinedAt:  optionalTime(leg.JoinedAt),
-			LeftAt:    optionalTime(leg.LeftAt),
-			Reason:    optional(leg.Reason),
-		}
-		if l.State == LegState(call.LegUnknown) {
-			l.State = Waiting
-		}
-		c.Legs = append(c.Legs, l)
-	}
-	return c
 }
 
 func renderEntry(e store.Entry) TimelineEntry {
@@ -164,6 +83,9 @@ func renderEntry(e store.Entry) TimelineEntry {
 	}
 	if e.Late {
 		r.Late = &e.Late
+	}
+	if e.Private {
+		r.Private = &e.Private
 	}
 	return r
 }

@@ -20,95 +20,18 @@ import (
 	"holdfast/workflows"
 )
 
-// An action is what a person may ask for. name is the last part of its path.
+// An action is what a person may ask for.
 type action struct {
-	name string
-	// event makes the core's event; leg is "" for an action on the whole call.
-	event func(r call.Request, leg call.SID) call.Event
-	onLeg bool
-	// onOffer makes the core's event of an action on a reservation; event is not asked then.
-	onOffer func(r call.Request, reservation call.ReservationSID) call.Event
-	// agentMay says whether an agent may do it to this leg of a call that is his; nil: he may.
-	agentMay func(agent string, leg store.LegRow) error
-}
-
-var (
-	holdAction = action{name: "hold", onLeg: true, agentMay: customerOnly, event: func(r call.Request, leg call.SID) call.Event {
-		return call.HoldRequested{Request: r, Leg: leg}
-	}}
-	unholdAction = action{name: "unhold", onLeg: true, agentMay: customerOnly, event: func(r call.Request, leg call.SID) call.Event {
-		return call.UnholdRequested{Request: r, Leg: leg}
-	}}
-	muteAction = action{name: "mute", onLeg: true, agentMay: ownLegOnly, event: func(r call.Request, leg call.SID) call.Event {
-		return call.MuteRequested{Request: r, Leg: leg}
-	}}
-	unmuteAction = action{name: "unmute", onLeg: true, agentMay: ownLegOnly, event: func(r call.Request, leg call.SID) call.Event {
-		return call.UnmuteRequested{Request: r, Leg: leg}
-	}}
-	leaveAction = action{name: "leave", onLeg: true, agentMay: ownLegOnly, event: func(r call.Request, leg call.SID) call.Event {
-		return call.LeaveRequested{Request: r, Leg: leg}
-	}}
-	endAction = action{name: "end", event: func(r call.Request, _ call.SID) call.Event {
-		return call.EndRequested{Request: r}
-	}}
-	wrapUpAction = action{name: "wrap-up/complete", event: func(r call.Request, _ call.SID) call.Event {
-		return call.WrapupCompleteRequested{Request: r}
-	}}
-)
-
-func customerOnly(_ string, leg store.LegRow) error {
-	if leg.Role != string(call.RoleCustomer) {
-		return problem(http.StatusForbidden, codeForbidden, "agents hold and unhold the customer's leg alone")
-	}
-	return nil
-}
-
-func ownLegOnly(agent string, leg store.LegRow) error {
-	if leg.AgentSID != agent {
-		return problem(http.StatusForbidden, codeNotYourLeg, "this leg is not yours: agents mute, unmute and take out their own leg alone")
-	}
-	return nil
-}
-
-// HoldLeg answers POST /v1/calls/{call}/legs/{leg}/hold.
-func (a *api) HoldLeg(ctx context.Context, r HoldLegRequestObject) (HoldLegResponseObject, error) {
-	return a.act(ctx, holdAction, r.Call, r.Leg, r.Params.IdempotencyKey)
-}
-
-// UnholdLeg answers POST /v1/calls/{call}/legs/{leg}/unhold.
-func (a *api) UnholdLeg(ctx context.Context, r UnholdLegRequestObject) (UnholdLegResponseObject, error) {
-	return a.act(ctx, unholdAction, r.Call, r.Leg, r.Params.IdempotencyKey)
-}
-
-// MuteLeg answers POST /v1/calls/{call}/legs/{leg}/mute.
-func (a *api) MuteLeg(ctx context.Context, r MuteLegRequestObject) (MuteLegResponseObject, error) {
-	return a.act(ctx, muteAction, r.Call, r.Leg, r.Params.IdempotencyKey)
-}
-
-// UnmuteLeg answers POST /v1/calls/{call}/legs/{leg}/unmute.
-func (a *api) UnmuteLeg(ctx context.Context, r UnmuteLegRequestObject) (UnmuteLegResponseObject, error) {
-	return a.act(ctx, unmuteAction, r.Call, r.Leg, r.Params.IdempotencyKey)
-}
-
-// LeaveLeg answers POST /v1/calls/{call}/legs/{leg}/leave.
-func (a *api) LeaveLeg(ctx context.Context, r LeaveLegRequestObject) (LeaveLegResponseObject, error) {
-	return a.act(ctx, leaveAction, r.Call, r.Leg, r.Params.IdempotencyKey)
-}
-
-// EndCall answers POST /v1/calls/{call}/end.
-func (a *api) EndCall(ctx context.Context, r EndCallRequestObject) (EndCallResponseObject, error) {
-	return a.act(ctx, endAction, r.Call, "", r.Params.IdempotencyKey)
-}
-
-// CompleteWrapUp answers POST /v1/calls/{call}/wrap-up/complete.
-func (a *api) CompleteWrapUp(ctx context.Context, r CompleteWrapUpRequestObject) (CompleteWrapUpResponseObject, error) {
-	return a.act(ctx, wrapUpAction, r.Call, "", r.Params.IdempotencyKey)
+	name string // the last part of its path
+	ref  string // which leg, reservation or invitation the path names; "" for an action on the whole call
+	// event finds what the request means, refuses who may not, and makes the core's event.
+	event func(a *asking, r call.Request) (call.Event, error)
 }
 
 // act does an action and measures it.
-func (a *api) act(ctx context.Context, what action, id, leg string, idempotencyKey *string) (*actionAnswer, error) {
+func (a *api) act(ctx context.Context, what action, id string, idempotencyKey *string) (*actionAnswer, error) {
 	started := time.Now()
-	answer, err := a.attempt(ctx, what, id, leg, idempotencyKey)
+	answer, err := a.attempt(ctx, what, id, idempotencyKey)
 	outcome := "verified"
 	switch {
 	case err != nil:
@@ -121,45 +44,24 @@ func (a *api) act(ctx context.Context, what action, id, leg string, idempotencyK
 	return answer, err
 }
 
-func (a *api) attempt(ctx context.Context, what action, id, leg string, idempotencyKey *string) (*actionAnswer, error) {
+func (a *api) attempt(ctx context.Context, what action, id string, idempotencyKey *string) (*actionAnswer, error) {
 	key := keyIn(ctx)
 	row, legs, err := a.found(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if key.isAgent() && what.onOffer == nil && !has(key.Agent, row, legs) {
-		return nil, problem(http.StatusForbidden, codeNotYourCall, "this call is not yours any more: another agent has it")
-	}
-	var target store.LegRow
-	if what.onLeg {
-		if target, err = resolveLeg(leg, key, row, legs); err != nil {
-			return nil, err
-		}
-		if key.isAgent() {
-			if err := what.agentMay(key.Agent, target); err != nil {
-				return nil, err
-			}
-		}
-	}
-	var offer call.ReservationSID
-	if what.onOffer != nil {
-		if offer, err = resolveOffer(leg, key, row.Snapshot); err != nil {
-			return nil, err
-		}
-	}
 	if idempotencyKey != nil && (*idempotencyKey == "" || len(*idempotencyKey) > 128) {
 		return nil, badRequest("Idempotency-Key must have between 1 and 128 bytes")
 	}
-	updateID := actionID(key, id, what.name, leg, idempotencyKey)
-	if row.State == string(call.StatusEnded) {
-		return a.afterEnd(row, legs, updateID)
+	updateID := actionID(key, id, what.name, what.ref, idempotencyKey)
+	// What was decided keeps its outcome, though who asked may have left by it. Nobody else can have asked: the ID is made of the key, too.
+	if status, _ := outcomeIn(row.Snapshot, updateID); status != call.ActionOpen || row.State == string(call.StatusEnded) {
+		return a.decided(key, row, legs, updateID)
 	}
 	asked := call.Request{Action: updateID, By: call.Actor{Name: key.Name, Role: key.Role, Agent: call.AgentSID(key.Agent)}}
-	var event call.Event
-	if what.onOffer != nil {
-		event = what.onOffer(asked, offer)
-	} else {
-		event = what.event(asked, call.SID(target.CallSID))
+	event, err := what.event(&asking{key: key, row: row, legs: legs, live: liveIn(row.Snapshot)}, asked)
+	if err != nil {
+		return nil, err
 	}
 	result, err := a.engine.Request(ctx, call.ID(id), updateID, event, a.wait)
 	if err != nil {
@@ -175,12 +77,12 @@ func (a *api) done(ctx context.Context, row store.CallRow, legs []store.LegRow, 
 	switch status {
 	case call.ActionVerified:
 		row, legs = a.settled(ctx, row, legs, updateID)
-		return &actionAnswer{http.StatusOK, renderCall(row, legs)}, nil
+		return &actionAnswer{http.StatusOK, renderCall(keyIn(ctx), row, legs)}, nil
 	case call.ActionOpen:
 		if now, nowLegs, err := a.store.Call(ctx, row.ID); err == nil {
 			row, legs = now, nowLegs
 		}
-		return &actionAnswer{http.StatusAccepted, renderCall(row, legs)}, nil
+		return &actionAnswer{http.StatusAccepted, renderCall(keyIn(ctx), row, legs)}, nil
 	case call.ActionSuperseded, call.ActionFailed:
 		return nil, undone(status, detail)
 	}
@@ -206,12 +108,8 @@ func undone(status call.ActionStatus, detail string) error {
 func (a *api) notDone(ctx context.Context, row store.CallRow, legs []store.LegRow, updateID string, err error) (*actionAnswer, error) {
 	var impossible *call.NotAllowed
 	switch {
-	case errors.As(err, &impossible) && impossible.Code == call.CodeUnknownLeg:
-		return nil, problem(http.StatusNotFound, codeLegNotFound, "%s", impossible.Message)
-	case errors.As(err, &impossible) && impossible.Code == call.CodeUnknownReservation:
-		return nil, problem(http.StatusNotFound, codeOfferNotFound, "%s", impossible.Message)
 	case errors.As(err, &impossible):
-		return nil, problem(http.StatusConflict, impossible.Code, "%s", impossible.Message)
+		return nil, notAllowed(impossible)
 	case errors.Is(err, workflows.ErrUnverified):
 		return a.done(ctx, row, legs, updateID, workflows.Result{Status: call.ActionOpen})
 	case errors.Is(err, workflows.ErrEnded): // ErrNotFound, too
@@ -219,7 +117,7 @@ func (a *api) notDone(ctx context.Context, row store.CallRow, legs []store.LegRo
 		if err != nil {
 			return nil, err
 		}
-		return a.afterEnd(row, legs, updateID)
+		return a.decided(keyIn(ctx), row, legs, updateID)
 	case errors.Is(err, workflows.ErrUnavailable):
 		return nil, unavailable(codeEngineAway, "the engine is away; nothing happened", err)
 	default:
@@ -227,13 +125,29 @@ func (a *api) notDone(ctx context.Context, row store.CallRow, legs []store.LegRo
 	}
 }
 
-// afterEnd answers an action on a call that has ended: with the action's own outcome if it was asked before, for the workflow that
-// knew is no more.
-func (a *api) afterEnd(row store.CallRow, legs []store.LegRow, updateID string) (*actionAnswer, error) {
+// notAllowed answers by the core's reason: what is not there is not found, what can never be is a bad request, the rest is a conflict.
+func notAllowed(why *call.NotAllowed) error {
+	switch why.Code {
+	case call.CodeUnknownLeg:
+		return problem(http.StatusNotFound, codeLegNotFound, "%s", why.Message)
+	case call.CodeUnknownReservation:
+		return problem(http.StatusNotFound, codeOfferNotFound, "%s", why.Message)
+	case "unknown_invitation":
+		return problem(http.StatusNotFound, codeInvitationNotFound, "%s", why.Message)
+	case codeBadTarget, codeBadAddress:
+		return problem(http.StatusBadRequest, why.Code, "%s", why.Message)
+	default:
+		return problem(http.StatusConflict, why.Code, "%s", why.Message)
+	}
+}
+
+// decided answers an action whose outcome the read model has, or whose call has ended: with the action's own outcome if it was asked before,
+// for the workflow that knew may be no more.
+func (a *api) decided(key Key, row store.CallRow, legs []store.LegRow, updateID string) (*actionAnswer, error) {
 	status, detail := outcomeIn(row.Snapshot, updateID)
 	switch status {
 	case call.ActionVerified:
-		return &actionAnswer{http.StatusOK, renderCall(row, legs)}, nil
+		return &actionAnswer{http.StatusOK, renderCall(key, row, legs)}, nil
 	case call.ActionSuperseded, call.ActionFailed:
 		return nil, undone(status, detail)
 	case call.ActionOpen:
@@ -291,45 +205,14 @@ func outcomeIn(snapshot json.RawMessage, updateID string) (call.ActionStatus, st
 	return call.ActionOpen, ""
 }
 
-// resolveLeg finds the leg that a path means. An alias means the newest leg of its kind that is not gone, else the newest.
-func resolveLeg(ref string, key Key, row store.CallRow, legs []store.LegRow) (store.LegRow, error) {
-	var is func(store.LegRow) bool
-	switch ref {
-	case "customer":
-		is = func(l store.LegRow) bool { return l.Role == string(call.RoleCustomer) }
-	case "agent":
-		is = func(l store.LegRow) bool {
-			return l.Role == string(call.RoleAgent) && (row.AgentSID == "" || l.AgentSID == "" || l.AgentSID == row.AgentSID)
-		}
-	case "me":
-		if key.Agent == "" {
-			return store.LegRow{}, problem(http.StatusNotFound, codeLegNotFound, "this key belongs to no agent, so no leg is its own")
-		}
-		is = func(l store.LegRow) bool { return l.AgentSID == key.Agent }
-	default:
-		is = func(l store.LegRow) bool { return l.CallSID == ref }
-	}
-	found := -1
-	for i, leg := range legs {
-		if is(leg) && (found < 0 || leg.State != string(call.LegLeft) || legs[found].State == string(call.LegLeft)) {
-			found = i
-		}
-	}
-	if found < 0 {
-		return store.LegRow{}, problem(http.StatusNotFound, codeLegNotFound,
-			"the call has no such leg; name it by its CallSid, or customer, agent or me")
-	}
-	return legs[found], nil
-}
-
 // actionID is the Update's ID: a hash of who, what and the request's Idempotency-Key. What the path said counts, not what it meant:
-// a repeated "agent" must not act on the agent who came since.
-func actionID(key Key, id, name, leg string, idempotencyKey *string) string {
+// a repeated "agent" must not act on the agent who came since. Nor does the body: the same key means the same intention.
+func actionID(key Key, id, name, ref string, idempotencyKey *string) string {
 	if idempotencyKey == nil {
 		return "once-" + rand.Text()
 	}
 	hash := sha256.New()
-	for _, part := range []string{key.Name, key.Role, key.Agent, id, name, leg, *idempotencyKey} {
+	for _, part := range []string{key.Name, key.Role, key.Agent, id, name, ref, *idempotencyKey} {
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		hash.Write(size[:])
@@ -374,3 +257,33 @@ func (a *actionAnswer) VisitRejectReservationResponse(w http.ResponseWriter) err
 func (a *actionAnswer) VisitEndCallResponse(w http.ResponseWriter) error { return a.visit(w) }
 
 func (a *actionAnswer) VisitCompleteWrapUpResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitAddParticipantResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitWithdrawInvitationResponse(w http.ResponseWriter) error {
+	return a.visit(w)
+}
+
+func (a *actionAnswer) VisitStartTransferResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitSwapTransferResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitMergeTransferResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitCompleteTransferResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitCancelTransferResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitRejoinCallResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitSuperviseResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitSetSupervisionModeResponse(w http.ResponseWriter) error {
+	return a.visit(w)
+}
+
+func (a *actionAnswer) VisitTakeOverResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitAskForHelpResponse(w http.ResponseWriter) error { return a.visit(w) }
+
+func (a *actionAnswer) VisitDismissHelpResponse(w http.ResponseWriter) error { return a.visit(w) }

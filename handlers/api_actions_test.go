@@ -27,11 +27,13 @@ func TestActionsReachTheCallAsEvents(t *testing.T) {
 		"unhold": {legPath(talkingCall, talkingCall, "unhold"), func(r call.Request) call.Event {
 			return call.UnholdRequested{Request: r, Leg: customer}
 		}},
-		"mute":    {legPath(talkingCall, "me", "mute"), func(r call.Request) call.Event { return call.MuteRequested{Request: r, Leg: own} }},
-		"unmute":  {legPath(talkingCall, "agent", "unmute"), func(r call.Request) call.Event { return call.UnmuteRequested{Request: r, Leg: own} }},
-		"leave":   {legPath(talkingCall, annLeg, "leave"), func(r call.Request) call.Event { return call.LeaveRequested{Request: r, Leg: own} }},
-		"end":     {"/v1/calls/" + talkingCall + "/end", func(r call.Request) call.Event { return call.EndRequested{Request: r} }},
-		"wrap-up": {"/v1/calls/" + talkingCall + "/wrap-up/complete", func(r call.Request) call.Event { return call.WrapupCompleteRequested{Request: r} }},
+		"mute":   {legPath(talkingCall, "me", "mute"), func(r call.Request) call.Event { return call.MuteRequested{Request: r, Leg: own} }},
+		"unmute": {legPath(talkingCall, "agent", "unmute"), func(r call.Request) call.Event { return call.UnmuteRequested{Request: r, Leg: own} }},
+		"leave":  {legPath(talkingCall, annLeg, "leave"), func(r call.Request) call.Event { return call.LeaveRequested{Request: r, Leg: own} }},
+		"end":    {"/v1/calls/" + talkingCall + "/end", func(r call.Request) call.Event { return call.EndRequested{Request: r} }},
+		"wrap-up": {"/v1/calls/" + talkingCall + "/wrap-up/complete", func(r call.Request) call.Event {
+			return call.WrapupCompleteRequested{Request: r, Agent: annSID}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,12 +155,13 @@ func TestTheSameRequestIsTheSameAction(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setupAPI(t)
+			b.engine.answer = func(askedAction) (workflows.Result, error) { return workflows.Result{}, workflows.ErrUnverified }
 			for _, r := range []request{test.first, test.second} {
 				var headers []string
 				if r.idempotency != "" {
 					headers = []string{"Idempotency-Key", r.idempotency}
 				}
-				require.Equal(t, 200, b.do("POST", r.path, r.key, headers...).Code)
+				require.Equal(t, 202, b.do("POST", r.path, r.key, headers...).Code)
 			}
 			asked := b.engine.requests()
 			require.Len(t, asked, 2)

@@ -17,7 +17,8 @@ const (
 
 // ListCalls answers GET /v1/calls.
 func (a *api) ListCalls(ctx context.Context, request ListCallsRequestObject) (ListCallsResponseObject, error) {
-	filter, err := callFilter(keyIn(ctx), request.Params)
+	key := keyIn(ctx)
+	filter, err := callFilter(key, request.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +28,7 @@ func (a *api) ListCalls(ctx context.Context, request ListCallsRequestObject) (Li
 	}
 	page := ListCalls200JSONResponse{Calls: make([]Call, 0, len(calls)), NextCursor: next}
 	for _, c := range calls {
-		page.Calls = append(page.Calls, renderCall(c.Call, c.Legs))
+		page.Calls = append(page.Calls, renderCall(key, c.Call, c.Legs))
 	}
 	return page, nil
 }
@@ -74,7 +75,7 @@ func (a *api) GetCall(ctx context.Context, request GetCallRequestObject) (GetCal
 	if err != nil {
 		return nil, err
 	}
-	return GetCall200JSONResponse{FoundJSONResponse(renderCall(row, legs))}, nil
+	return GetCall200JSONResponse{FoundJSONResponse(renderCall(keyIn(ctx), row, legs))}, nil
 }
 
 // GetTimeline answers GET /v1/calls/{call}/timeline.
@@ -93,14 +94,19 @@ func (a *api) GetTimeline(ctx context.Context, request GetTimelineRequestObject)
 	if _, _, err := a.found(ctx, request.Call); err != nil {
 		return nil, err
 	}
-	entries, err := a.store.Timeline(ctx, request.Call, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	page := GetTimeline200JSONResponse{Entries: make([]TimelineEntry, 0, len(entries)), NextAfter: after}
-	for _, e := range entries {
-		page.Entries = append(page.Entries, renderEntry(e))
-		page.NextAfter = e.Seq
+	page := GetTimeline200JSONResponse{Entries: make([]TimelineEntry, 0, limit), NextAfter: after}
+	for more := true; more && len(page.Entries) < limit; {
+		entries, err := a.store.Timeline(ctx, request.Call, page.NextAfter, limit-len(page.Entries))
+		if err != nil {
+			return nil, err
+		}
+		more = len(entries) > 0
+		for _, e := range entries {
+			page.NextAfter = e.Seq
+			if !e.Private || !keyIn(ctx).isAgent() {
+				page.Entries = append(page.Entries, renderEntry(e))
+			}
+		}
 	}
 	return page, nil
 }

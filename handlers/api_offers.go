@@ -10,19 +10,12 @@ import (
 	"holdfast/call"
 )
 
-var acceptAction = action{name: "reservations/accept", onOffer: func(r call.Request, reservation call.ReservationSID) call.Event {
-	return call.AcceptRequested{Request: r, Reservation: reservation}
-}}
-
-func rejectAction(to call.AvailabilitySID) action {
-	return action{name: "reservations/reject", onOffer: func(r call.Request, reservation call.ReservationSID) call.Event {
-		return call.RejectRequested{Request: r, Reservation: reservation, Availability: to}
-	}}
-}
-
 // AcceptReservation answers POST /v1/calls/{call}/reservations/{reservation}/accept.
 func (a *api) AcceptReservation(ctx context.Context, r AcceptReservationRequestObject) (AcceptReservationResponseObject, error) {
-	return a.act(ctx, acceptAction, r.Call, r.Reservation, r.Params.IdempotencyKey)
+	return a.act(ctx, action{name: "reservations/accept", ref: r.Reservation, event: func(c *asking, q call.Request) (call.Event, error) {
+		reservation, err := resolveOffer(r.Reservation, c.key, c.live.Reservations)
+		return call.AcceptRequested{Request: q, Reservation: reservation}, err
+	}}, r.Call, r.Params.IdempotencyKey)
 }
 
 var availabilitySID = regexp.MustCompile(`^WA[0-9a-fA-F]{32}$`)
@@ -36,23 +29,15 @@ func (a *api) RejectReservation(ctx context.Context, r RejectReservationRequestO
 		}
 		to = call.AvailabilitySID(*given)
 	}
-	return a.act(ctx, rejectAction(to), r.Call, r.Reservation, r.Params.IdempotencyKey)
-}
-
-// offersIn are the reservations of a call as it was projected, oldest first.
-func offersIn(snapshot json.RawMessage) []call.Reservation {
-	var state struct {
-		Reservations []call.Reservation `json:"reservations"`
-	}
-	if json.Unmarshal(snapshot, &state) != nil {
-		return nil
-	}
-	return state.Reservations
+	return a.act(ctx, action{name: "reservations/reject", ref: r.Reservation, event: func(c *asking, q call.Request) (call.Event, error) {
+		reservation, err := resolveOffer(r.Reservation, c.key, c.live.Reservations)
+		return call.RejectRequested{Request: q, Reservation: reservation, Availability: to}, err
+	}}, r.Call, r.Params.IdempotencyKey)
 }
 
 // isOffered says whether a call is offered to an agent now: beside others, where several are asked at once.
 func isOffered(agent string, snapshot json.RawMessage) bool {
-	for _, r := range offersIn(snapshot) {
+	for _, r := range liveIn(snapshot).Reservations {
 		if string(r.Agent) == agent && r.Status == call.ReservationIsPending {
 			return true
 		}
@@ -62,11 +47,10 @@ func isOffered(agent string, snapshot json.RawMessage) bool {
 
 // resolveOffer finds the reservation that a path means: by its SID, or "me" for the newest of the key's agent. One that is not known here
 // may have come a moment ago: for those who may answer any, the call itself decides.
-func resolveOffer(ref string, key Key, snapshot json.RawMessage) (call.ReservationSID, error) {
+func resolveOffer(ref string, key Key, offers []call.Reservation) (call.ReservationSID, error) {
 	if ref == "me" && key.Agent == "" {
 		return "", problem(http.StatusNotFound, codeOfferNotFound, "this key belongs to no agent, so no reservation is its own")
 	}
-	offers := offersIn(snapshot)
 	for _, r := range slices.Backward(offers) {
 		switch {
 		case ref == "me" && string(r.Agent) == key.Agent:

@@ -56,7 +56,7 @@ func (r *streamReader) wants(f frame) bool {
 	if r.call != "" && f.call != r.call {
 		return false
 	}
-	return !r.key.isAgent() || slices.Contains(f.agents, r.key.Agent)
+	return !r.key.isAgent() || !f.private && slices.Contains(f.agents, r.key.Agent)
 }
 
 // serve writes until the reader goes, does not keep up, or the server stops. The response has begun, so nothing that happens later can

@@ -113,7 +113,7 @@ func TestEveryOperationOfTheContractIsThereAndAsksForAKey(t *testing.T) {
 			require.Equal(t, `Bearer realm="holdfast"`, w.Header().Get("WWW-Authenticate"), operation.OperationID)
 		}
 	}
-	require.Equal(t, 13, asked)
+	require.Equal(t, 30, asked)
 	served := 0
 	for _, route := range b.server.Echo().Routes() {
 		if strings.HasPrefix(route.Path, "/v1/") {
@@ -131,10 +131,12 @@ func TestACallIsShownAsTheContractSays(t *testing.T) {
 		"queue": {"sid": "WQ00000000000000000000000000000001", "name": "Support"}, "agent": {"sid": "`+annSID+`", "name": "ann"},
 		"task_sid": "", "conference_sid": "",
 		"legs": [
-			{"call_sid": "`+talkingCall+`", "role": "customer", "address": "+15551230001", "state": "joined", "hold": false, "muted": false},
+			{"call_sid": "`+talkingCall+`", "role": "customer", "address": "+15551230001", "state": "joined", "hold": false, "muted": false,
+			 "held_total_ms": 0, "held_longest_ms": 0},
 			{"call_sid": "`+annLeg+`", "role": "agent", "address": "client:ann", "agent_sid": "`+annSID+`", "agent_name": "ann",
-			 "state": "joined", "hold": false, "muted": false, "joined_at": "2026-03-02T09:00:05.25Z"}
+			 "state": "joined", "hold": false, "muted": false, "held_total_ms": 0, "held_longest_ms": 0, "joined_at": "2026-03-02T09:00:05.25Z"}
 		],
+		"invitations": [], "transfers": [], "helps": [], "parts": [],
 		"received_at": "2026-03-02T09:00:01.25Z", "answered_at": "2026-03-02T09:00:05.25Z"
 	}`, b.do("GET", "/v1/calls/"+talkingCall, sueKey).Body.String())
 

@@ -58,8 +58,29 @@ func (a attributes) call() call.ID {
 	return ""
 }
 
-// attributeCallID is the attribute that our own tasks carry the call's ID in.
-const attributeCallID = "holdfast_call_id"
+// Attributes that our own tasks carry: whose call it is, and, of a task that was made to find somebody, for which invitation, what for, who asked, and the
+// name of the conference that he is to come into.
+const (
+	attributeCallID        = "holdfast_call_id"
+	attributeInvitation    = "holdfast_invitation"
+	attributePurpose       = "holdfast_purpose"
+	attributeTransferredBy = "holdfast_transferred_by"
+	attributeRoom          = "holdfast_room"
+)
+
+// invitation is whom a task was made to find, "" if it was made for nobody.
+func (a attributes) invitation() call.Label { return labelIn(a.text(attributeInvitation)) }
+
+// labels are what calls give: a role and a number.
+var labels = regexp.MustCompile(`^[a-z]{1,32}-[0-9]{1,9}$`)
+
+// labelIn is the label that a text is, "" if it is none.
+func labelIn(text string) call.Label {
+	if !labels.MatchString(text) {
+		return ""
+	}
+	return call.Label(text)
+}
 
 // whenSent is TaskRouter's own time of an event: TimestampMs where it is sent, else Timestamp, which is seconds since 1970 in some
 // products and a date in others.

@@ -8,7 +8,7 @@ import (
 )
 
 // assignmentOf is whom a reservation event or an assignment callback offers the call to.
-func assignmentOf(params url.Values) call.Assignment {
+func assignmentOf(params url.Values, task attributes) call.Assignment {
 	reservation := params.Get("ReservationSid")
 	if resource := params.Get("ResourceSid"); reservation == "" && strings.HasPrefix(resource, "WR") {
 		reservation = resource
@@ -22,6 +22,7 @@ func assignmentOf(params url.Values) call.Assignment {
 		Address:     agent.text("contact_uri"),
 		Queue:       call.QueueSID(params.Get("TaskQueueSid")),
 		QueueName:   params.Get("TaskQueueName"),
+		Invitation:  task.invitation(),
 	}
 }
 
@@ -42,7 +43,7 @@ func decodeTaskRouter(params url.Values, task attributes) call.Event {
 	sid := taskSIDOf(params)
 	switch params.Get("EventType") {
 	case "task.created":
-		return call.TaskCreated{Task: sid, Call: call.SID(task.text("call_sid")), Caller: callerOf(task)}
+		return call.TaskCreated{Task: sid, Call: call.SID(task.text("call_sid")), Invitation: task.invitation(), Caller: callerOf(task)}
 	case "task-queue.entered":
 		return call.TaskQueueEntered{
 			Task: sid, Queue: call.QueueSID(params.Get("TaskQueueSid")), QueueName: params.Get("TaskQueueName"), At: whenSent(params),
@@ -63,7 +64,7 @@ func decodeTaskRouter(params url.Values, task attributes) call.Event {
 }
 
 func decodeReservation(params url.Values, task attributes) call.Event {
-	a, status := assignmentOf(params), params.Get("TaskAssignmentStatus")
+	a, status := assignmentOf(params, task), params.Get("TaskAssignmentStatus")
 	switch params.Get("EventType") {
 	case "reservation.created":
 		return call.ReservationCreated{Assignment: a, Caller: callerOf(task)}

@@ -27,6 +27,8 @@ func TestDecodeTaskRouter(t *testing.T) {
 	ann := call.Assignment{
 		Reservation: "WR1", Task: "WT1", Agent: "WK1", AgentName: "Ann", Address: "client:ann", Queue: "WQ1", QueueName: "Support",
 	}
+	invited := ann
+	invited.Invitation = "agent-2"
 	reservation := "&ReservationSid=WR1" + taskFields + workerFields
 	for name, c := range map[string]struct {
 		body string
@@ -36,6 +38,18 @@ func TestDecodeTaskRouter(t *testing.T) {
 			"EventType=task.created&ResourceType=task&ResourceSid=WT1" + taskFields +
 				"&TaskAttributes=" + url.QueryEscape(`{"call_sid":"CA1","from":"+15550001","to":"+15559999"}`),
 			call.TaskCreated{Task: "WT1", Call: "CA1", Caller: call.Caller{From: "+15550001", To: "+15559999"}},
+		},
+		"task.created tells whom a task was made to find": {
+			"EventType=task.created&ResourceSid=WT2&TaskAttributes=" + url.QueryEscape(`{"holdfast_invitation":"agent-2"}`),
+			call.TaskCreated{Task: "WT2", Invitation: "agent-2"},
+		},
+		"a reservation of such a task tells it, too": {
+			"EventType=reservation.created" + reservation + "&TaskAttributes=" + url.QueryEscape(`{"holdfast_invitation":"agent-2"}`),
+			call.ReservationCreated{Assignment: invited},
+		},
+		"what is no label invites nobody": {
+			"EventType=task.created&ResourceSid=WT2&TaskAttributes=" + url.QueryEscape(`{"holdfast_invitation":"everybody"}`),
+			call.TaskCreated{Task: "WT2"},
 		},
 		"task.created names the task by the resource where TaskSid is absent": {
 			"EventType=task.created&ResourceSid=WT7", call.TaskCreated{Task: "WT7"},
@@ -122,6 +136,12 @@ func TestDecodeConference(t *testing.T) {
 		"participant-mute":   {"StatusCallbackEvent=participant-mute" + participant, call.ParticipantMuted{Participant: p}},
 		"participant-unmute": {"StatusCallbackEvent=participant-unmute" + participant, call.ParticipantUnmuted{Participant: p}},
 		"participant-modify": {"StatusCallbackEvent=participant-modify" + participant, call.ParticipantModified{Participant: p}},
+		"participant-modify tells whom a coach coaches": {
+			"StatusCallbackEvent=participant-modify&Coaching=true&CallSidToCoach=CA3&CallSid=CA2" + common,
+			call.ParticipantModified{Participant: call.Participant{
+				Conference: "CF1", Call: "CA2", Coaching: true, Coach: "CA3", Sequence: 4, Instruction: "WR1",
+			}},
+		},
 		"participant-leave": {
 			"StatusCallbackEvent=participant-leave&ReasonParticipantLeft=participant_hung_up&ParticipantCallStatus=completed" + participant,
 			call.ParticipantLeft{Participant: p, Reason: "participant_hung_up", CallStatus: "completed"},

@@ -48,6 +48,7 @@ func participantOf(params url.Values, instruction call.ReservationSID) call.Part
 		Muted:                  webhookFlag(params, "Muted"),
 		Hold:                   webhookFlag(params, "Hold"),
 		Coaching:               webhookFlag(params, "Coaching"),
+		Coach:                  call.SID(params.Get("CallSidToCoach")),
 		StartConferenceOnEnter: webhookFlag(params, "StartConferenceOnEnter"),
 		EndConferenceOnExit:    webhookFlag(params, "EndConferenceOnExit"),
 		Sequence:               webhookNumber(params, "SequenceNumber"),
@@ -55,10 +56,12 @@ func participantOf(params url.Values, instruction call.ReservationSID) call.Part
 	}
 }
 
-// decodeCallStatus is what a call status callback (https://www.twilio.com/docs/voice/api/call-resource) means.
-func decodeCallStatus(params url.Values) call.Event {
+// decodeCallStatus is what a call status callback (https://www.twilio.com/docs/voice/api/call-resource) means. query is what we wrote into its URL: whose leg
+// it is, of those who were invited.
+func decodeCallStatus(params, query url.Values) call.Event {
 	return call.CallStatusChanged{
 		Call: call.SID(params.Get("CallSid")), Status: params.Get("CallStatus"), Sequence: webhookNumber(params, "SequenceNumber"),
+		Invitation: labelIn(query.Get("invitation")), Reservation: call.ReservationSID(query.Get("reservation")),
 	}
 }
 

@@ -20,24 +20,29 @@ import (
 // The codes of problem documents that the API itself gives. The core's reasons why an action is impossible now (the codes of
 // [call.NotAllowed]) travel as they are.
 const (
-	codeBadRequest       = "bad_request"
-	codeUnauthorized     = "unauthorized"
-	codeForbidden        = "forbidden"
-	codeNotYourCall      = "not_your_call"
-	codeNotYourLeg       = "not_your_leg"
-	codeNotYourOffer     = "not_your_reservation"
-	codeNotFound         = "not_found"
-	codeCallNotFound     = "call_not_found"
-	codeLegNotFound      = "leg_not_found"
-	codeOfferNotFound    = "reservation_not_found"
-	codeMethodNotAllowed = "method_not_allowed"
-	codeSuperseded       = "superseded"
-	codeFailed           = "failed"
-	codeBodyTooLarge     = "body_too_large"
-	codeInternal         = "internal"
-	codeEngineAway       = "engine_away"
-	codeStoreAway        = "store_away"
-	codeTimeout          = "timeout"
+	codeBadRequest         = "bad_request"
+	codeBadTarget          = "bad_target"
+	codeBadAddress         = "bad_address"
+	codeUnauthorized       = "unauthorized"
+	codeForbidden          = "forbidden"
+	codeNotYourCall        = "not_your_call"
+	codeNotYourLeg         = "not_your_leg"
+	codeNotYourOffer       = "not_your_reservation"
+	codeNotFound           = "not_found"
+	codeCallNotFound       = "call_not_found"
+	codeLegNotFound        = "leg_not_found"
+	codeInvitationNotFound = "invitation_not_found"
+	codeNoHelp             = "no_help"
+	codeNoSupervision      = "no_supervision"
+	codeOfferNotFound      = "reservation_not_found"
+	codeMethodNotAllowed   = "method_not_allowed"
+	codeSuperseded         = "superseded"
+	codeFailed             = "failed"
+	codeBodyTooLarge       = "body_too_large"
+	codeInternal           = "internal"
+	codeEngineAway         = "engine_away"
+	codeStoreAway          = "store_away"
+	codeTimeout            = "timeout"
 )
 
 // retryAfter is what a 503 asks a client to wait. Both the engine and the store come back within a second of being there again.
@@ -83,6 +88,8 @@ func problemOf(err error) *problemError {
 		return p
 	case errors.As(err, &tooLarge):
 		return problem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "the body may have %d bytes", tooLarge.Limit)
+	case errors.Is(err, errNoBody):
+		return badRequest("a body is needed: JSON, with the header Content-Type: application/json")
 	case errors.Is(err, store.ErrCursor):
 		return badRequest("cursor is not one that was given out here")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

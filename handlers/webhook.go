@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/store"
 )
 
@@ -51,6 +53,8 @@ const (
 	ModeDesktop RoutingMode = "desktop"
 	// ModeFlex: the agent does, by our API or by an instruction of Flex's own.
 	ModeFlex RoutingMode = "flex"
+	// ModeAnnounce: we do, when the agent has heard whom he gets, and has pressed the key if one is asked for; the customer waits until then.
+	ModeAnnounce RoutingMode = "announce"
 )
 
 // ConferenceOptions are the parts of the conference instruction that are free to choose. The rest is not: an agent's leaving never ends
@@ -70,6 +74,9 @@ type WebhookStore interface {
 	Refuse(ctx context.Context, refusal store.Refusal) error
 	CallOfTask(ctx context.Context, taskSID string) (callID string, ok bool, err error)
 	NoteTask(ctx context.Context, taskSID, callID string) error
+	Call(ctx context.Context, id string) (store.CallRow, []store.LegRow, error)
+	Webhooks(ctx context.Context, subject store.Subject, limit int) ([]store.Webhook, error)
+	AnsweredAt(ctx context.Context, agents ...string) (map[string]time.Time, error)
 }
 
 // WebhookConfig sets [Webhooks] up.
@@ -94,12 +101,21 @@ type WebhookConfig struct {
 	Conference ConferenceOptions
 	// Settings of the calls; Ring is the instruction's timeout. Default [call.DefaultSettings].
 	Settings call.Settings
+	// Floor has the workspace's breaker told of agents who do not answer, and of where they go; nil tells it nothing.
+	Floor *floor.Settings
 	// AgentFrom is the caller ID that agents see: a number of the account or a verified one. Default: the number that was dialled.
 	AgentFrom string
 	// QueueMusicURL is an audio file for those who wait. Default [DefaultQueueMusicURL].
 	QueueMusicURL string
 	// Apology is spoken to callers who cannot be put through. Default [DefaultApology].
 	Apology string
+	// Announcement is the template (text/template) of what an agent hears before he is connected, with the fields of [Announcement]. Default
+	// [DefaultAnnouncement].
+	Announcement string
+	// AnnounceKey is the key that he must press then: a digit, "*" or "#"; "" asks for none.
+	AnnounceKey string
+	// RescueAnnouncement is spoken to a customer whose agent is gone without a word. Default [DefaultRescueAnnouncement].
+	RescueAnnouncement string
 	// MaxBody is the largest body taken, in bytes. Default 64 KiB.
 	MaxBody int64
 	// WriteWithin is how long a write to the store may take before it counts as failed. Default 2 s, for assignments must be answered
@@ -113,6 +129,8 @@ type WebhookConfig struct {
 	Logger *slog.Logger
 	// Meter default: the process's own.
 	Meter metric.Meter
+
+	announcement announcementTemplate
 }
 
 // Webhooks takes what Twilio sends. Make one with [NewWebhooks], mount it, and run it beside the server.
@@ -172,11 +190,23 @@ func (c *WebhookConfig) check() error {
 	if c.DefaultRouting != nil {
 		problems = append(problems, c.DefaultRouting.check("the default routing"))
 	}
+	if c.Announcement == "" {
+		c.Announcement = DefaultAnnouncement
+	}
+	var err error
+	if c.announcement, err = parseAnnouncement(c.Announcement); err != nil {
+		problems = append(problems, err)
+	}
+	if c.AnnounceKey != "" && !telephoneKey.MatchString(c.AnnounceKey) {
+		problems = append(problems, fmt.Errorf("the announcement's key %q is no single key of a telephone", c.AnnounceKey))
+	}
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("handlers: webhooks: %w", err)
 	}
 	return nil
 }
+
+var telephoneKey = regexp.MustCompile(`^[0-9*#]$`)
 
 // check finds at the start what would otherwise fail each call to the number.
 func (n WebhookNumber) check(name string) error {
@@ -205,6 +235,9 @@ func (c *WebhookConfig) setDefaults() {
 	if c.Apology == "" {
 		c.Apology = DefaultApology
 	}
+	if c.RescueAnnouncement == "" {
+		c.RescueAnnouncement = DefaultRescueAnnouncement
+	}
 	if c.MaxBody <= 0 {
 		c.MaxBody = 64 << 10
 	}
@@ -232,6 +265,9 @@ const (
 	PathCallStatus    = "/twilio/call-status"
 	PathQueueWait     = "/twilio/queue-wait"
 	PathEnqueueAction = "/twilio/enqueue-action"
+	PathAnnounce      = "/twilio/announce"
+	PathAnnounceKey   = "/twilio/announce/key"
+	PathRescueWait    = "/twilio/rescue-wait"
 )
 
 // Mount adds the routes.
@@ -246,6 +282,11 @@ func (w *Webhooks) Mount(e *echo.Echo) {
 	e.POST(PathQueueWait, w.webhook(w.queueWait))
 	e.GET(PathQueueWait, w.webhook(w.queueWait))
 	e.POST(PathEnqueueAction, w.webhook(w.enqueueAction))
+	e.POST(PathAnnounce, w.webhook(w.announce))
+	e.GET(PathAnnounce, w.webhook(w.announce)) // which method the instruction "call" asks by is not documented
+	e.POST(PathAnnounceKey, w.webhook(w.announceKey))
+	e.POST(PathRescueWait, w.webhook(w.rescueWait))
+	e.GET(PathRescueWait, w.webhook(w.rescueWait))
 }
 
 // Run brings what was spooled into the inbox whenever that is possible, until ctx ends.
@@ -281,12 +322,18 @@ func (w *Webhooks) drainSpool(ctx context.Context) {
 	}
 }
 
-// ConferenceCallback is where Twilio tells of a conference that a conference instruction makes, for whoever gives the instruction by REST.
+// ConferenceCallback is where Twilio tells of a conference that a conference instruction makes, or a TwiML of ours, for whoever gives it. reservation is "" where
+// none made it.
 func ConferenceCallback(public *url.URL, id call.ID, reservation call.ReservationSID) string {
 	return addressOf(public, PathConference, "call", string(id), "reservation", string(reservation))
 }
 
-// url is an address of ours for Twilio to call, with the connection overrides. Arguments are names and values of the query.
+// LegCallback is where Twilio tells of the leg of somebody who is dialled for an invitation, by a reservation or, "", by us.
+func LegCallback(public *url.URL, id call.ID, invitation call.Label, reservation call.ReservationSID) string {
+	return addressOf(public, PathCallStatus, "call", string(id), "invitation", string(invitation), "reservation", string(reservation))
+}
+
+// url is an address of ours for Twilio to call, with the connection overrides. Arguments are names and values of the query; what is "" is left out.
 func (w *Webhooks) url(path string, query ...string) string {
 	return addressOf(w.cfg.PublicURL, path, query...)
 }
@@ -295,8 +342,13 @@ func addressOf(public *url.URL, path string, query ...string) string {
 	var b strings.Builder
 	b.WriteString(strings.TrimSuffix(public.String(), "/"))
 	b.WriteString(path)
+	separator := byte('?')
 	for i := 0; i+1 < len(query); i += 2 {
-		b.WriteByte("?&"[min(i, 1)])
+		if query[i+1] == "" {
+			continue
+		}
+		b.WriteByte(separator)
+		separator = '&'
 		b.WriteString(url.QueryEscape(query[i]))
 		b.WriteByte('=')
 		b.WriteString(url.QueryEscape(query[i+1]))

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -28,20 +29,61 @@ type conferenceInstruction struct {
 	ConferenceStatusCallbackEvent string `json:"conference_status_callback_event"`
 }
 
+// callInstruction is the JSON answer that makes TaskRouter dial the agent and run TwiML on his leg; accepting is left to us
+// (https://www.twilio.com/docs/taskrouter/handle-assignment-callbacks).
+type callInstruction struct {
+	Instruction       string `json:"instruction"`
+	To                string `json:"to,omitempty"` // absent: the agent's contact_uri
+	From              string `json:"from"`         // required
+	URL               string `json:"url"`
+	Timeout           int    `json:"timeout"` // of ringing, in seconds
+	StatusCallbackURL string `json:"status_callback_url"`
+	Accept            bool   `json:"accept"`
+}
+
+// announcing is the answer to an assignment whose agent is to hear whom he gets before he comes into the conference; nil if nobody may be shown as the caller.
+func (w *Webhooks) announcing(id call.ID, a call.Assignment, task attributes) ([]byte, error) {
+	from := w.agentFrom(task)
+	if from == "" && strings.HasPrefix(a.Address, "client:") {
+		from = "client:holdfast" // a client may be called by a client's name
+	}
+	if from == "" {
+		return nil, nil
+	}
+	room := string(a.Task)
+	if a.Invitation != "" {
+		room = task.text(attributeRoom)
+	}
+	to := announced{id: id, invitation: a.Invitation, reservation: a.Reservation, room: room}
+	return json.Marshal(callInstruction{
+		Instruction:       "call",
+		To:                a.Address,
+		From:              from,
+		URL:               to.url(w, PathAnnounce),
+		Timeout:           ringSeconds(w.cfg.Settings.Ring),
+		StatusCallbackURL: LegCallback(w.cfg.PublicURL, id, a.Invitation, a.Reservation),
+	})
+}
+
+// agentFrom is the caller ID that agents see; "" leaves it to TaskRouter.
+func (w *Webhooks) agentFrom(task attributes) string {
+	if w.cfg.AgentFrom != "" {
+		return w.cfg.AgentFrom
+	}
+	if to := dialled(task); e164.MatchString(to) { // a SIP or client address is no caller ID; TaskRouter finds one
+		return to
+	}
+	return ""
+}
+
 const conferenceEvents = "start, end, join, leave, mute, hold, modify"
 
 // instruct is the answer to an assignment callback. It needs no attribute: what is not known is left to TaskRouter.
 func (w *Webhooks) instruct(id call.ID, a call.Assignment, task attributes) ([]byte, error) {
-	from := w.cfg.AgentFrom
-	if from == "" {
-		if to := dialled(task); e164.MatchString(to) { // a SIP or client address is no caller ID; TaskRouter finds one
-			from = to
-		}
-	}
 	return json.Marshal(conferenceInstruction{
 		Instruction:                   "conference",
 		To:                            a.Address,
-		From:                          from,
+		From:                          w.agentFrom(task),
 		Timeout:                       ringSeconds(w.cfg.Settings.Ring),
 		EndConferenceOnExit:           false,
 		EndConferenceOnCustomerExit:   true,

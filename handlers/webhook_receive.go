@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/store"
 )
 
@@ -29,6 +30,7 @@ const idempotencyHeader = "I-Twilio-Idempotency-Token"
 type webhookRequest struct {
 	params url.Values // the form's, or the query's of a GET; a handler gets them cleaned of what must not be kept
 	query  url.Values // the URL's: what we wrote into it when we handed it out
+	keyed  string     // the key that was pressed: to be looked at, and never kept
 	token  string     // I-Twilio-Idempotency-Token: the same over the retries of one request
 	at     time.Time
 }
@@ -37,8 +39,10 @@ type webhookRequest struct {
 type webhookRow struct {
 	kind     string // Twilio's name for it
 	subject  store.Subject
-	event    call.Event // nil: it decides nothing
-	identity string     // what tells it from others of its kind and subject, where Twilio sent no token
+	event    call.Event         // nil: it decides nothing for a call
+	floor    floor.Event        // nil: it decides nothing for the floor
+	agent    *store.AgentChange // what it says of an agent
+	identity string             // what tells it from others of its kind and subject, where Twilio sent no token
 }
 
 // The kinds of subjects.
@@ -46,8 +50,8 @@ const (
 	subjectCall      = store.SubjectCall
 	subjectAgent     = "agent"
 	subjectQueue     = "queue"
-	subjectTask      = "task"      // a task whose call nobody knows
-	subjectWorkspace = "workspace" // the rest
+	subjectTask      = "task"                 // a task whose call nobody knows
+	subjectWorkspace = store.SubjectWorkspace // the floor, and the rest
 )
 
 func callSubject(id call.ID) store.Subject { return store.Subject{Kind: subjectCall, ID: string(id)} }
@@ -62,6 +66,7 @@ func (w *Webhooks) webhook(next func(echo.Context, *webhookRequest) error) echo.
 		if refusal := w.belongs(c.Request(), in); refusal != nil {
 			return w.refuse(c, in, *refusal)
 		}
+		in.keyed = in.params.Get("Digits")
 		in.params = cleaned(in.params) // once it is Twilio's: the signature is that of what came
 		return next(c, in)
 	}
@@ -125,11 +130,15 @@ func (w *Webhooks) belongs(r *http.Request, in *webhookRequest) *webhookRefusal 
 
 // row is what is stored of a webhook.
 func (in *webhookRequest) row(d webhookRow) (store.Webhook, error) {
-	row := store.Webhook{Key: in.key(d), Kind: d.kind, Subject: d.subject, Params: flattened(in.params), ReceivedAt: in.at}
-	if d.event == nil {
-		return row, nil
+	row := store.Webhook{Key: in.key(d), Kind: d.kind, Subject: d.subject, Params: flattened(in.params), ReceivedAt: in.at, Agent: d.agent}
+	var event []byte
+	var err error
+	switch {
+	case d.event != nil:
+		event, err = json.Marshal(call.Envelope{Event: d.event})
+	case d.floor != nil:
+		event, err = json.Marshal(floor.Envelope{Event: d.floor})
 	}
-	event, err := json.Marshal(call.Envelope{Event: d.event})
 	if err != nil {
 		return store.Webhook{}, err
 	}

@@ -111,7 +111,7 @@ func (w *Webhooks) callStatus(c echo.Context, in *webhookRequest) error {
 		return w.refuse(c, in, webhookRefusal{http.StatusBadRequest, refusedMalformed, "CallSid is missing."})
 	}
 	return w.record(c, in, webhookRow{
-		kind: "call-status", subject: callSubject(w.callIn(in, sid)), event: decodeCallStatus(in.params),
+		kind: "call-status", subject: callSubject(w.callIn(in, sid)), event: decodeCallStatus(in.params, in.query),
 		identity: string(sid) + ":" + in.params.Get("SequenceNumber") + ":" + in.params.Get("CallStatus"),
 	})
 }

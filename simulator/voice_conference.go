@@ -312,6 +312,7 @@ func (f *conference) audible(p, q *participant) bool {
 
 // hearLocked tells each person whether there is company.
 func (s *Simulator) hearLocked(f *conference) {
+	s.auditHearingLocked(f)
 	for _, p := range f.participants {
 		s.listenLocked(p)
 	}

@@ -33,12 +33,12 @@ func (s *Store) Call(ctx context.Context, id string) (c CallRow, legs []LegRow, 
 type Filter struct {
 	States []string // call.Status, any of them
 	Queue  string   // SID or name
-	Agent  string   // SID; calls that he has, or had a leg in
+	Agent  string   // SID; calls that he has, or had a leg in, and live ones that concern him
 	Limit  int      // default [DefaultLimit], at most [MaxLimit]
 	Cursor string   // where the page before ended; "" for the first page
 }
 
-// Calls lists calls, newest first, without their snapshots. next is the cursor of the following page; "" when there is none. ErrCursor if
+// Calls lists calls, newest first. next is the cursor of the following page; "" when there is none. ErrCursor if
 // the filter's cursor is not one of ours.
 func (s *Store) Calls(ctx context.Context, f Filter) (calls []CallWithLegs, next string, err error) {
 	limit := f.Limit
@@ -58,7 +58,7 @@ func (s *Store) Calls(ctx context.Context, f Filter) (calls []CallWithLegs, next
 	err = s.consistently(ctx, func(tx *sqlx.Tx) error {
 		rows, err := tx.QueryContext(ctx, tx.Rebind(query), args...)
 		found, err = gather(rows, err, func(row scanner) (l listed, err error) {
-			err = row.Scan(append(l.columns(), &l.created)...)
+			err = row.Scan(append(l.columns(), (*text)(&l.Snapshot), &l.created)...)
 			return l, err
 		})
 		if err != nil {
@@ -80,6 +80,9 @@ func (s *Store) Calls(ctx context.Context, f Filter) (calls []CallWithLegs, next
 	return calls, next, nil
 }
 
+// literally keeps LIKE from reading more into a text than it says.
+var literally = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
 func (f Filter) query(limit int) (string, []any, error) {
 	where := []string{"1 = 1"}
 	var args []any
@@ -94,7 +97,8 @@ func (f Filter) query(limit int) (string, []any, error) {
 		and(`(queue_sid = ? OR queue_name = ?)`, f.Queue, f.Queue)
 	}
 	if f.Agent != "" {
-		and(`(agent_sid = ? OR id IN (SELECT call_id FROM legs WHERE agent_sid = ? AND agent_sid <> ''))`, f.Agent, f.Agent)
+		and(`(agent_sid = ? OR id IN (SELECT call_id FROM legs WHERE agent_sid = ? AND agent_sid <> '')
+			OR id IN (SELECT id FROM calls WHERE state <> 'ended' AND concerned LIKE ? ESCAPE '\'))`, f.Agent, f.Agent, `%"`+literally.Replace(f.Agent)+`"%`)
 	}
 	if f.Cursor != "" {
 		c, err := parseCursor(f.Cursor)
@@ -103,7 +107,7 @@ func (f Filter) query(limit int) (string, []any, error) {
 		}
 		and(`(created_at < ? OR (created_at = ? AND id < ?))`, c.created, c.created, c.id)
 	}
-	return sqlx.In(`SELECT `+callColumns+`, created_at FROM calls WHERE `+strings.Join(where, " AND ")+`
+	return sqlx.In(`SELECT `+callColumns+`, snapshot, created_at FROM calls WHERE `+strings.Join(where, " AND ")+`
 		ORDER BY created_at DESC, id DESC LIMIT ?`, plainArgs(append(args, limit)...)...)
 }
 

@@ -59,7 +59,7 @@ func (s *Store) Project(ctx context.Context, step Step) error {
 				return err
 			}
 		}
-		seq, err = s.append(ctx, tx, step.Call.ID, step.Entries)
+		seq, err = s.append(ctx, tx, step.Call.ID, step.Call.Private, step.Entries)
 		return err
 	})
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Store) putCall(ctx context.Context, tx *sqlx.Tx, step Step) (newer bool
 	}
 	rows, err := tx.QueryContext(ctx, tx.Rebind(`
 		INSERT INTO calls (`+callColumns+`, created_at, last_number, snapshot)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		VALUES `+tuples(24, 1)+`
 		ON CONFLICT (id) DO UPDATE SET
 			state = excluded.state, outcome = excluded.outcome, ended_by = excluded.ended_by, direction = excluded.direction,
 			from_address = excluded.from_address, to_address = excluded.to_address,
@@ -95,14 +95,15 @@ func (s *Store) putCall(ctx context.Context, tx *sqlx.Tx, step Step) (newer bool
 			task_sid = excluded.task_sid, conference_sid = excluded.conference_sid,
 			received_at = excluded.received_at, answered_at = excluded.answered_at,
 			wrapping_at = excluded.wrapping_at, ended_at = excluded.ended_at,
-			revision = excluded.revision, updated_at = excluded.updated_at, snapshot = excluded.snapshot,
+			revision = excluded.revision, updated_at = excluded.updated_at, concerned = excluded.concerned, private = excluded.private,
+			snapshot = excluded.snapshot,
 			last_number = CASE WHEN excluded.last_number = 0 THEN calls.last_number ELSE excluded.last_number END
 		WHERE excluded.updated_at > calls.updated_at
 			OR (excluded.updated_at = calls.updated_at AND excluded.last_number >= calls.last_number)
 		RETURNING last_number`),
 		plainArgs(c.ID, c.State, c.Outcome, c.EndedBy, c.Direction, c.From, c.To, c.QueueSID, c.QueueName, c.AgentSID, c.AgentName,
 			c.TaskSID, c.ConferenceSID, micros{&c.ReceivedAt}, micros{&c.AnsweredAt}, micros{&c.WrappingAt}, micros{&c.EndedAt},
-			c.Revision, updated, created, number, nullable(c.Snapshot))...)
+			c.Revision, updated, list{&c.Concerned}, list{&c.Private}, created, number, nullable(c.Snapshot))...)
 	written, err := gather(rows, err, func(row scanner) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
@@ -130,9 +131,12 @@ func putLegs(ctx context.Context, tx *sqlx.Tx, step Step) error {
 
 // append adds those entries to the timeline that it has not, and returns the last one's seq; 0 when it has them all. The counter's row
 // is locked until the commit: so whoever has seen a seq has seen all before it.
-func (s *Store) append(ctx context.Context, tx *sqlx.Tx, id string, entries []Entry) (seq int64, err error) {
+func (s *Store) append(ctx context.Context, tx *sqlx.Tx, id string, private []string, entries []Entry) (seq int64, err error) {
 	entries, err = missing(ctx, tx, id, entries)
 	if err != nil || len(entries) == 0 {
+		return 0, err
+	}
+	if err := hide(ctx, tx, id, private, entries); err != nil {
 		return 0, err
 	}
 	err = tx.GetContext(ctx, &seq, tx.Rebind(`UPDATE counters SET value = value + ? WHERE name = 'timeline' RETURNING value`),
@@ -142,17 +146,17 @@ func (s *Store) append(ctx context.Context, tx *sqlx.Tx, id string, entries []En
 	}
 	next := seq - int64(len(entries)) + 1
 	for chunk := range slices.Chunk(entries, 64) {
-		args := make([]any, 0, 11*len(chunk))
+		args := make([]any, 0, 12*len(chunk))
 		for _, e := range chunk {
 			agents, err := json.Marshal(append([]string{}, e.Agents...))
 			if err != nil {
 				return 0, err
 			}
 			args = append(args, next, id, e.Number, s.stamp(e.At), e.Kind, e.Source, e.State, e.Outcome, e.Late, string(agents),
-				nullable(e.Data))
+				nullable(e.Data), e.Private)
 			next++
 		}
-		_, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO timeline (`+entryColumns+`) VALUES `+tuples(11, len(chunk))+`
+		_, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO timeline (`+entryColumns+`) VALUES `+tuples(12, len(chunk))+`
 			ON CONFLICT (call_id, number) DO NOTHING`), plainArgs(args...)...)
 		if err != nil {
 			return 0, err
@@ -246,11 +250,11 @@ func (s *Store) Late(ctx context.Context, callID string, late []Delivery) error 
 		if err := acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: callID}, acked); err != nil {
 			return err
 		}
-		if err := asOf(ctx, tx, callID, entries); err != nil {
+		private, err := asOf(ctx, tx, callID, entries)
+		if err != nil {
 			return err
 		}
-		var err error
-		seq, err = s.append(ctx, tx, callID, entries)
+		seq, err = s.append(ctx, tx, callID, private, entries)
 		return err
 	})
 	if err != nil {
@@ -263,17 +267,17 @@ func (s *Store) Late(ctx context.Context, callID string, late []Delivery) error 
 	return nil
 }
 
-// asOf gives entries the state, outcome and agents that the call has in the read model.
-func asOf(ctx context.Context, tx *sqlx.Tx, callID string, entries []Entry) error {
+// asOf gives entries the state, outcome and agents that the call has in the read model, and says who is private in it.
+func asOf(ctx context.Context, tx *sqlx.Tx, callID string, entries []Entry) (private []string, err error) {
 	rows, err := tx.QueryContext(ctx, tx.Rebind(`
-		SELECT c.state, c.outcome, c.agent_sid, COALESCE(l.agent_sid, '') FROM calls c
+		SELECT c.state, c.outcome, c.agent_sid, COALESCE(l.agent_sid, ''), c.private FROM calls c
 		LEFT JOIN legs l ON l.call_id = c.id AND l.agent_sid <> ''
 		WHERE c.id = ? ORDER BY l.ordinal`), callID)
 	var state, outcome string
 	var agents []string
 	_, err = gather(rows, err, func(row scanner) (none struct{}, err error) {
 		var last, leg string
-		err = row.Scan(&state, &outcome, &last, &leg)
+		err = row.Scan(&state, &outcome, &last, &leg, list{&private})
 		for _, agent := range []string{leg, last} {
 			if agent != "" && !slices.Contains(agents, agent) {
 				agents = append(agents, agent)
@@ -284,7 +288,7 @@ func asOf(ctx context.Context, tx *sqlx.Tx, callID string, entries []Entry) erro
 	for i := range entries {
 		entries[i].State, entries[i].Outcome, entries[i].Agents = state, outcome, agents
 	}
-	return err
+	return private, err
 }
 
 // tuples are n groups of place holders for an INSERT: "(?, ?), (?, ?)".

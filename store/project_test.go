@@ -16,7 +16,7 @@ func talking(id string) Step {
 			ID: id, State: "talking", Outcome: "completed", EndedBy: "customer", Direction: "inbound", From: "+15551230001",
 			To: "+15559990000", QueueSID: "WQ1", QueueName: "Sales", AgentSID: "WK1", AgentName: "ann", TaskSID: "WT-" + id,
 			ConferenceSID: "CF1", ReceivedAt: at(1), AnsweredAt: at(2), WrappingAt: at(3), EndedAt: at(4), Revision: 1,
-			UpdatedAt: at(5), Snapshot: json.RawMessage(`{"id":"CA1"}`),
+			UpdatedAt: at(5), Concerned: []string{"WK1", "WK2"}, Private: []string{"supervisor-9"}, Snapshot: json.RawMessage(`{"id":"CA1"}`),
 		},
 		Legs: []LegRow{
 			{CallID: id, CallSID: id, Role: "customer", Address: "+15551230001", State: "joined", Hold: true, JoinedAt: at(2)},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -9,27 +10,32 @@ import (
 
 // CallRow is a call as the read model has it. Times are zero until they come.
 type CallRow struct {
-	ID            string          `json:"id"`
-	State         string          `json:"state"` // call.Status
-	Outcome       string          `json:"outcome,omitempty"`
-	EndedBy       string          `json:"ended_by,omitempty"`
-	Direction     string          `json:"direction,omitempty"`
-	From          string          `json:"from,omitempty"`
-	To            string          `json:"to,omitempty"`
-	QueueSID      string          `json:"queue_sid,omitempty"`
-	QueueName     string          `json:"queue_name,omitempty"`
-	AgentSID      string          `json:"agent_sid,omitempty"`
-	AgentName     string          `json:"agent_name,omitempty"`
-	TaskSID       string          `json:"task_sid,omitempty"`
-	ConferenceSID string          `json:"conference_sid,omitempty"`
-	ReceivedAt    time.Time       `json:"received_at,omitzero"`
-	AnsweredAt    time.Time       `json:"answered_at,omitzero"`
-	WrappingAt    time.Time       `json:"wrapping_at,omitzero"`
-	EndedAt       time.Time       `json:"ended_at,omitzero"`   // not before State is "ended": retention goes by it
-	Revision      int             `json:"revision"`            // of the core that decides for this call
-	UpdatedAt     time.Time       `json:"updated_at,omitzero"` // default: now
-	Snapshot      json.RawMessage `json:"snapshot,omitempty"`  // the call's whole state; absent in lists
-	Entries       int64           `json:"entries,omitempty"`   // the number of the newest that this row tells; set by the store, absent in lists
+	ID            string    `json:"id"`
+	State         string    `json:"state"` // call.Status
+	Outcome       string    `json:"outcome,omitempty"`
+	EndedBy       string    `json:"ended_by,omitempty"`
+	Direction     string    `json:"direction,omitempty"`
+	From          string    `json:"from,omitempty"`
+	To            string    `json:"to,omitempty"`
+	QueueSID      string    `json:"queue_sid,omitempty"`
+	QueueName     string    `json:"queue_name,omitempty"`
+	AgentSID      string    `json:"agent_sid,omitempty"`
+	AgentName     string    `json:"agent_name,omitempty"`
+	TaskSID       string    `json:"task_sid,omitempty"`
+	ConferenceSID string    `json:"conference_sid,omitempty"`
+	ReceivedAt    time.Time `json:"received_at,omitzero"`
+	AnsweredAt    time.Time `json:"answered_at,omitzero"`
+	WrappingAt    time.Time `json:"wrapping_at,omitzero"`
+	EndedAt       time.Time `json:"ended_at,omitzero"`   // not before State is "ended": retention goes by it
+	Revision      int       `json:"revision"`            // of the core that decides for this call
+	UpdatedAt     time.Time `json:"updated_at,omitzero"` // default: now
+	// Concerned are the agents whom the call concerns now; who has or had a leg in it is known besides.
+	Concerned []string `json:"concerned,omitempty"`
+	// Private are the labels and CallSids of those of whom agents are not shown that they are there. Entries that name one become
+	// private; see [Entry].
+	Private  []string        `json:"private,omitempty"`
+	Snapshot json.RawMessage `json:"snapshot,omitempty"` // the call's whole state
+	Entries  int64           `json:"entries,omitempty"`  // the number of the newest that this row tells; set by the store, absent in lists
 }
 
 // LegRow is one person's side of a call.
@@ -54,13 +60,16 @@ type Entry struct {
 	// Number counts within the call from 1. What came too late has the negative of its position in the inbox.
 	Number int64 `json:"number"`
 	// Seq counts over all calls, in the order of commits; the store sets it.
-	Seq     int64           `json:"seq"`
-	At      time.Time       `json:"at"`
-	Kind    string          `json:"kind"`
-	Source  string          `json:"source"` // "twilio", "api", "command", "result", "clock"
-	State   string          `json:"state"`  // the call's, afterwards
-	Outcome string          `json:"outcome,omitempty"`
-	Late    bool            `json:"late,omitempty"` // the call was over
+	Seq     int64     `json:"seq"`
+	At      time.Time `json:"at"`
+	Kind    string    `json:"kind"`
+	Source  string    `json:"source"` // "twilio", "api", "command", "result", "clock"
+	State   string    `json:"state"`  // the call's, afterwards
+	Outcome string    `json:"outcome,omitempty"`
+	Late    bool      `json:"late,omitempty"` // the call was over
+	// Private entries are not for agents. The store sets it of those that name somebody in [CallRow].Private, and of what came of their
+	// commands.
+	Private bool            `json:"private,omitempty"`
 	Agents  []string        `json:"agents,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"`
 }
@@ -73,9 +82,9 @@ type CallWithLegs struct {
 
 const (
 	callColumns = `id, state, outcome, ended_by, direction, from_address, to_address, queue_sid, queue_name, agent_sid, agent_name,
-		task_sid, conference_sid, received_at, answered_at, wrapping_at, ended_at, revision, updated_at`
+		task_sid, conference_sid, received_at, answered_at, wrapping_at, ended_at, revision, updated_at, concerned, private`
 	legColumns   = `call_id, call_sid, role, address, agent_sid, agent_name, state, hold, muted, joined_at, left_at, reason`
-	entryColumns = `seq, call_id, number, happened_at, kind, source, state, outcome, late, agents, data`
+	entryColumns = `seq, call_id, number, happened_at, kind, source, state, outcome, late, agents, data, private`
 )
 
 // scanner is a row: *sql.Row or *sql.Rows.
@@ -98,6 +107,8 @@ func (c *CallRow) columns() []any {
 		micros{&c.EndedAt},
 		&c.Revision,
 		micros{&c.UpdatedAt},
+		list{&c.Concerned},
+		list{&c.Private},
 	}
 }
 
@@ -110,7 +121,7 @@ func scanLeg(row scanner) (l LegRow, err error) {
 func scanEntry(row scanner) (e Entry, err error) {
 	var agents []byte
 	err = row.Scan(&e.Seq, &e.Call, &e.Number, micros{&e.At}, &e.Kind, &e.Source, &e.State, &e.Outcome, &e.Late, &agents,
-		(*text)(&e.Data))
+		(*text)(&e.Data), &e.Private)
 	if err != nil {
 		return e, err
 	}
@@ -133,6 +144,30 @@ func (t *text) Scan(v any) error {
 		return fmt.Errorf("JSON is stored as %T", v)
 	}
 	return nil
+}
+
+// list is a JSON array of strings; the empty text is none.
+type list struct{ v *[]string }
+
+func (l list) Scan(v any) error {
+	var raw text
+	if err := raw.Scan(v); err != nil {
+		return err
+	}
+	*l.v = nil
+	if len(raw) == 0 {
+		return nil
+	}
+	return json.Unmarshal(raw, l.v)
+}
+
+// Value writes the list.
+func (l list) Value() (driver.Value, error) {
+	if len(*l.v) == 0 {
+		return "", nil
+	}
+	raw, err := json.Marshal(*l.v)
+	return string(raw), err
 }
 
 func nullable(j json.RawMessage) any {

@@ -107,6 +107,11 @@ type Conference struct {
 	Name                          string  `xml:",chardata"`
 }
 
+// ConferenceEvents are what we want to hear of every conference.
+func ConferenceEvents() Events {
+	return Events{"start", "end", "join", "leave", "mute", "hold", "modify"}
+}
+
 func (Dial) verb()           {}
 func (Dial) element() string { return "Dial" }
 

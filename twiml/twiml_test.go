@@ -58,6 +58,35 @@ var documents = map[string]Response{
 			Name:                         "WT00000000000000000000000000000001",
 		}},
 	}},
+	"announce": {
+		Say{Text: "A call from Ann, handed on to you. Queue: Support. Waiting for 15 seconds."},
+		Redirect{Method: "POST", URL: "https://example.com/twilio/announce/key?call=CA1&invitation=agent-2&reservation=WR1&room=WT1#rc=5&rp=all"},
+	},
+	"announce_key": {
+		Gather{
+			Input: "dtmf", Action: "https://example.com/twilio/announce/key?call=CA1#rc=5&rp=all", Method: "POST", TimeoutSeconds: 5,
+			FinishOnKey: new(""), NumDigits: 1, Prompts: Prompts{Say{Text: "A call for you. Press 1 to take the call."}},
+		},
+		Gather{
+			Input: "dtmf", Action: "https://example.com/twilio/announce/key?call=CA1#rc=5&rp=all", Method: "POST", TimeoutSeconds: 5,
+			FinishOnKey: new(""), NumDigits: 1, Prompts: Prompts{Say{Text: "Press 1 to take the call."}},
+		},
+		Say{Text: "Goodbye."},
+		Hangup{},
+	},
+	"announce_join": {Dial{Nouns: Nouns{Conference{
+		Beep: "false", StartConferenceOnEnter: new(true), EndConferenceOnExit: new(false), ParticipantLabel: "agent-2", WaitURL: new(""),
+		StatusCallback: "https://example.com/twilio/conference?call=CA1&reservation=WR1#rc=5&rp=all", StatusCallbackMethod: "POST",
+		StatusCallbackEvent: ConferenceEvents(), Name: "WT00000000000000000000000000000001",
+	}}}},
+	"move_customer": {Dial{Nouns: Nouns{Conference{
+		Beep: "false", StartConferenceOnEnter: new(true), EndConferenceOnExit: new(true),
+		StatusCallback: "https://example.com/twilio/conference?call=CA1#rc=5&rp=all", StatusCallbackMethod: "POST",
+		StatusCallbackEvent: ConferenceEvents(), Name: "WT00000000000000000000000000000001",
+	}}}},
+	"rescue": {
+		Say{Text: "We have lost the connection to your agent."}, Play{URL: "https://example.com/music.mp3", Loop: new(0)},
+	},
 	"dial_people": {
 		Dial{
 			Action: "https://example.com/after", Method: "POST", TimeoutSeconds: 20, HangupOnStar: true, CallerID: "+15551230000",

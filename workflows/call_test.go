@@ -148,21 +148,26 @@ func TestARequestThatIsNotPossible(t *testing.T) {
 	b.then(0, func() { b.twilio(call.TaskCanceled{Task: task, Reason: "hangup"}) })
 	b.run()
 
-	refusedBy := func(a *answer, kind string) (why call.NotAllowed) {
+	refusedBy := func(a *answer, kind string, detail any) {
 		t.Helper()
 		require.False(t, a.accepted)
 		var refused *temporal.ApplicationError
 		require.ErrorAs(t, a.rejected, &refused)
 		require.Equal(t, kind, refused.Type())
-		if refused.HasDetails() {
-			require.NoError(t, refused.Details(&why))
+		require.Equal(t, detail != nil, refused.HasDetails())
+		if detail != nil {
+			require.NoError(t, refused.Details(detail))
 		}
-		return why
 	}
-	require.Equal(t, call.CodeLegNotJoined, refusedBy(early, "NotAllowed").Code)
-	require.Equal(t, call.CodeCallEnded, refusedBy(late, "NotAllowed").Code)
-	refusedBy(expired, "Expired")
-	refusedBy(unnamed, "NotRequest")
+	var why call.NotAllowed
+	refusedBy(early, "NotAllowed", &why)
+	require.Equal(t, call.CodeLegNotJoined, why.Code)
+	refusedBy(late, "NotAllowed", &why)
+	require.Equal(t, call.CodeCallEnded, why.Code)
+	var told time.Time
+	refusedBy(expired, "Expired", &told)
+	require.WithinDuration(t, b.env.Now(), told, time.Minute, "who asked learns the engine's time")
+	refusedBy(unnamed, "NotRequest", nil)
 	require.Empty(t, b.model.kinds(activities.SourceAPI))
 }
 

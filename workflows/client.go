@@ -38,8 +38,9 @@ const (
 
 // Client reaches calls through the engine. Its methods return within seconds whatever state the engine is in.
 type Client struct {
-	engine client.Client
-	now    func() time.Time
+	engine     client.Client
+	now        func() time.Time
+	engineTime engineTime
 }
 
 // NewClient wraps a connection to the engine, which stays the caller's to close.
@@ -106,24 +107,44 @@ func (c *Client) Request(ctx context.Context, id call.ID, actionID string, event
 	if action, ok := actionOf(event); !ok || action == "" || action != actionID {
 		return Result{}, fmt.Errorf("workflows: %T does not ask for the action %q", event, actionID)
 	}
-	start := c.now()
+	deadline := c.now().Add(acceptWithin)
 	accept, cancel := context.WithTimeout(ctx, acceptWithin+acceptGrace)
 	defer cancel()
+	outcome, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	ask := Ask{Event: call.Envelope{Event: event}}
+	for tries := 1; ; tries++ {
+		ask.Until = c.engineTime.moment(deadline, c.now())
+		result, err := c.ask(ctx, accept, outcome, id, actionID, ask)
+		now := c.now()
+		at, late := toldTime(err, now)
+		if !late {
+			return result, err
+		}
+		c.engineTime.learn(at, now)
+		if tries == asks || !now.Before(deadline) {
+			return Result{}, ErrUnavailable
+		}
+	}
+}
+
+// asks is how often a request is sent: to learn the engine's time, by it, and once more should what was known of it have been wrong.
+const asks = 3
+
+// ask sends a request once. The contexts bound how long it may take to be accepted, and until its outcome is known.
+func (c *Client) ask(ctx, accept, outcome context.Context, id call.ID, actionID string, ask Ask) (Result, error) {
 	handle, err := c.engine.UpdateWorkflow(accept, client.UpdateWorkflowOptions{
 		WorkflowID:   CallWorkflowID(id),
 		UpdateID:     actionID,
 		UpdateName:   UpdateRequest,
-		Args:         []any{Ask{Event: call.Envelope{Event: event}, Until: start.Add(acceptWithin)}},
+		Args:         []any{ask},
 		WaitForStage: client.WorkflowUpdateStageAccepted,
 	})
 	if err != nil {
 		return Result{}, c.known(accept, id, requestError(accept, err))
 	}
-
 	var result Result
-	outcome, cancel := context.WithDeadline(ctx, start.Add(wait))
-	defer cancel()
-	if err := handle.Get(outcome, &result); err != nil {
+	if err := handle.Get(outcome, &result); err != nil { // of one that was refused it comes at once
 		err = requestError(outcome, err)
 		if errors.Is(err, ErrUnavailable) {
 			return Result{Action: actionID, Status: call.ActionOpen}, ErrUnverified
@@ -162,7 +183,7 @@ func requestError(ctx context.Context, err error) error {
 		}
 		return &why
 	case errorExpired:
-		return ErrUnavailable
+		return err // it says what time it is
 	case "AcceptedUpdateCompletedWorkflow": // the engine's own, of a workflow that was terminated meanwhile
 		return ErrUnverified
 	default:

@@ -72,6 +72,20 @@ func (w *callWorkflow) start(ctx workflow.Context, command call.Command) workflo
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.RejectReservation, c)
 	case call.SetAvailability:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.SetAvailability, c)
+	case call.CoachParticipant:
+		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.CoachParticipant, c)
+	case call.AddParticipant:
+		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.AddParticipant, c)
+	case call.CreateTask:
+		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.CreateTask, c)
+	case call.AcceptReservation:
+		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.AcceptReservation, c)
+	case call.WrapUpReservation:
+		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.WrapUpReservation, c)
+	case call.MoveCustomer:
+		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.MoveCustomer, c)
+	case call.ReportMissed:
+		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.ReportMissed, c)
 	case call.ReadBack:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.ReadBack, c)
 	default:
@@ -89,23 +103,32 @@ func (w *callWorkflow) land(ctx workflow.Context, landed flight) {
 			break
 		}
 	}
-	number := landed.order.Number
-	var snapshot call.Snapshot
-	_, readBack := landed.order.Command.(call.ReadBack)
-	var err error
-	if readBack {
-		err = landed.future.Get(ctx, &snapshot)
-	} else {
-		err = landed.future.Get(ctx, nil)
-	}
-	switch {
-	case err != nil:
+	result, err := landed.result(ctx)
+	if err != nil {
 		failure := activities.FailureOf(err)
 		w.log.Warn("a command failed", "command", call.Kind(landed.order.Command), "kind", failure.Kind, "status", failure.Status, "code", failure.Code)
-		w.results = append(w.results, call.CommandFailed{Command: number, Failure: failure})
-	case readBack:
-		w.results = append(w.results, call.CallReadBack{Command: number, Snapshot: snapshot})
+		result = call.CommandFailed{Command: landed.order.Number, Failure: failure}
+	}
+	w.results = append(w.results, result)
+}
+
+// result is what a command's activity answered, as the call takes it in.
+func (f flight) result(ctx workflow.Context) (call.Event, error) {
+	number := f.order.Number
+	switch f.order.Command.(type) {
+	case call.ReadBack:
+		var snapshot call.Snapshot
+		err := f.future.Get(ctx, &snapshot)
+		return call.CallReadBack{Command: number, Snapshot: snapshot}, err
+	case call.AddParticipant:
+		var made call.SID
+		err := f.future.Get(ctx, &made)
+		return call.CommandSucceeded{Command: number, Call: made}, err
+	case call.CreateTask:
+		var made call.TaskSID
+		err := f.future.Get(ctx, &made)
+		return call.CommandSucceeded{Command: number, Task: made}, err
 	default:
-		w.results = append(w.results, call.CommandSucceeded{Command: number})
+		return call.CommandSucceeded{Command: number}, f.future.Get(ctx, nil)
 	}
 }

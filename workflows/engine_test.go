@@ -181,6 +181,18 @@ func TestOnTheRealEngine(t *testing.T) {
 	slices.Sort(took)
 	t.Logf("a verified hold took p50 %v, p95 %v", took[holds/2], took[holds*95/100])
 
+	for name, change := range map[string]func(*workflows.Client){
+		"ahead":     func(c *workflows.Client) { c.Skew(time.Hour) },
+		"behind":    func(c *workflows.Client) { c.Skew(-time.Hour) },
+		"corrected": func(c *workflows.Client) { c.Mistake(-time.Hour) },
+	} {
+		skewed := workflows.NewClient(engine)
+		change(skewed)
+		result, err := skewed.Request(ctx, id, name, call.UnholdRequested{Request: action(name), Leg: customer}, 5*time.Second)
+		require.NoError(t, err, "a clock that is %s refuses nobody", name)
+		require.Equal(t, call.ActionVerified, result.Status)
+	}
+
 	running.Stop()
 	lost := make(chan error, 1)
 	go func() {

@@ -40,6 +40,7 @@ func (w *callWorkflow) note(at time.Time, kind string, source activities.Source,
 		State:   w.Call.Status(),
 		Outcome: w.Call.Outcome,
 		Agents:  activities.Merge(concerned, activities.Agents(&w.Call)),
+		Private: activities.IsPrivate(what),
 		Data:    data(what, command),
 	})
 }

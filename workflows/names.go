@@ -39,7 +39,7 @@ type Batch struct {
 type Ask struct {
 	Event call.Envelope `json:"event"` // one of the *Requested events
 	// Until is how long whoever asks will wait to be heard. A request that the workflow meets later is refused, so that "nothing
-	// happened" stays true after it was said. The zero time means for ever.
+	// happened" stays true after it was said. It is a moment of the engine's clock, see [engineTime]; the zero time means for ever.
 	Until time.Time `json:"until,omitzero"`
 }
 

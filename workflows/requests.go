@@ -44,8 +44,8 @@ func (w *callWorkflow) validate(ctx workflow.Context, ask Ask) error {
 	if _, known := w.Call.Action(id); known {
 		return nil
 	}
-	if !ask.Until.IsZero() && workflow.Now(ctx).After(ask.Until) {
-		return temporal.NewNonRetryableApplicationError("the request came too late", errorExpired, nil)
+	if now := workflow.Now(ctx); !ask.Until.IsZero() && now.After(ask.Until) {
+		return tooLate(now)
 	}
 	return refusal(w.Call.Allows(ask.Event.Event))
 }
@@ -121,6 +121,32 @@ func actionOf(e call.Event) (string, bool) {
 	case call.EndRequested:
 		return e.Action, true
 	case call.WrapupCompleteRequested:
+		return e.Action, true
+	case call.JoinRequested:
+		return e.Action, true
+	case call.WithdrawRequested:
+		return e.Action, true
+	case call.TransferRequested:
+		return e.Action, true
+	case call.SwapRequested:
+		return e.Action, true
+	case call.MergeRequested:
+		return e.Action, true
+	case call.TransferCompleteRequested:
+		return e.Action, true
+	case call.TransferCancelRequested:
+		return e.Action, true
+	case call.RejoinRequested:
+		return e.Action, true
+	case call.SuperviseRequested:
+		return e.Action, true
+	case call.SupervisionModeRequested:
+		return e.Action, true
+	case call.TakeOverRequested:
+		return e.Action, true
+	case call.HelpRequested:
+		return e.Action, true
+	case call.HelpDismissed:
 		return e.Action, true
 	default:
 		return "", false

@@ -18,6 +18,7 @@ import (
 
 	"holdfast/call"
 	"holdfast/cmd/holdfast/engine"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/store"
 )
@@ -48,7 +49,16 @@ type config struct {
 	NotAnswering    string        `env:"HOLDFAST_NOT_ANSWERING" placeholder:"WA…" help:"Availability for agents who do not answer. Default: the workspace's time-out activity."`
 	HoldMusic       string        `env:"HOLDFAST_HOLD_MUSIC" placeholder:"URL" help:"Music for a customer on hold. Default: Twilio's."`
 	QueueMusic      string        `env:"HOLDFAST_QUEUE_MUSIC" placeholder:"URL" help:"Music for a customer who waits. Default: Twilio's."`
-	Retention       time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept, in the database and in the dev server (there from an hour to a week). 0: for ever, and a week."`
+	RescueMusic     string        `env:"HOLDFAST_RESCUE_MUSIC" placeholder:"URL" help:"Audio or TwiML for a customer whose agent is gone without a word, until somebody comes. Default: a sentence in English, then the queue's music."`
+	Goodbye         string        `env:"HOLDFAST_GOODBYE" placeholder:"URL" help:"TwiML for a customer for whom nobody will come, such as a voicemail. Default: an apology in English, then the end."`
+	Assets          string        `env:"HOLDFAST_ASSETS" placeholder:"DIR" type:"existingdir" help:"Folder of your own that is served under /assets/ to everybody, for music, announcements and TwiML; a URL that begins with / is under the public URL."`
+
+	Announcement     string        `env:"HOLDFAST_ANNOUNCEMENT" placeholder:"TEXT" help:"What an agent hears before he is connected by a transfer or by routing mode announce, as a Go template with .Purpose .Queue .Wait .Caller .Reason .Summary .By. Default: all of these in English."`
+	AnnounceKey      string        `env:"HOLDFAST_ANNOUNCE_KEY" placeholder:"KEY" help:"Key that he must press then, so that no voicemail takes a call. Default: none."`
+	TransferWithin   time.Duration `default:"1m" env:"HOLDFAST_TRANSFER_WITHIN" help:"How long somebody may take to come to whom a call is transferred, or who is asked to join; whole seconds."`
+	RejoinWithin     time.Duration `default:"20s" env:"HOLDFAST_REJOIN_WITHIN" help:"How long an agent who fell out of a call is rung, before the queue is asked; whole seconds."`
+	QueueAgainWithin time.Duration `default:"5m" env:"HOLDFAST_QUEUE_AGAIN_WITHIN" help:"How long a customer whom everybody left waits for somebody from the queue, before he hears goodbye; whole seconds."`
+	Retention        time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept, in the database and in the dev server (there from an hour to a week). 0: for ever, and a week."`
 
 	TemporalAddress   string `env:"TEMPORAL_ADDRESS" placeholder:"HOST:PORT" help:"Temporal cluster. Without it, Temporal's dev server is started as a child process (not for production)."`
 	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" help:"Namespace in the engine. Default: holdfast in the dev server, default in a cluster."`
@@ -63,6 +73,8 @@ type config struct {
 
 	// Settings, where set, are what calls are told, whatever the flags say.
 	Settings *call.Settings `kong:"-"`
+	// Breaking, where set, is the rule for agents who do not answer that the file's are laid over.
+	Breaking *floor.Rule `kong:"-"`
 }
 
 // fileOnly are the lists of the YAML file.
@@ -71,6 +83,7 @@ type fileOnly struct {
 	Routing     []routingConfig     `yaml:"routing"`
 	APIKeys     []handlers.Key      `yaml:"api_keys"`
 	PayloadKeys []engine.PayloadKey `yaml:"payload_keys"`
+	Breaker     []breakerConfig     `yaml:"breaker"`
 }
 
 // routingConfig says who accepts the reservations of one routing workflow, ours or one that others enqueue to.
@@ -80,7 +93,7 @@ type routingConfig struct {
 }
 
 // listKeys are the names of those lists.
-var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys"}
+var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys", "breaker"}
 
 // numberConfig says where the calls to one number go.
 type numberConfig struct {
@@ -289,27 +302,78 @@ func (c *config) problems() error {
 		}
 	}
 	wrong = append(wrong, c.routingProblems()...)
-	for flag, value := range map[string]string{"twilio-url": c.TwilioURL, "hold-music": c.HoldMusic, "queue-music": c.QueueMusic} {
-		if value == "" {
-			continue
-		}
-		if u, err := url.Parse(value); err != nil || u.Host == "" {
-			wrong = append(wrong, fmt.Errorf("--%s: %q is not a URL", flag, value))
-		}
-	}
+	wrong = append(wrong, c.urlProblems()...)
+	wrong = append(wrong, c.breakerProblems()...)
 	if err := c.payloadKeyProblems(); err != nil {
 		wrong = append(wrong, err)
 	}
 	if c.DatabaseURL != "" && !store.IsPostgres(c.DatabaseURL) { // it may hold a password, and is not repeated
 		wrong = append(wrong, fmt.Errorf("--database-url%s: is not a postgres:// URL", orEnv("database-url")))
 	}
-	if c.Ring < time.Second || c.Ring > 600*time.Second || c.Ring%time.Second != 0 {
-		wrong = append(wrong, fmt.Errorf("--ring: %s is not whole seconds from 1s to 10m", c.Ring))
-	}
+	wrong = append(wrong, c.timeProblems()...)
 	if c.TwilioConcurrency < 0 || c.TwilioRate < 0 {
 		wrong = append(wrong, errors.New("--twilio-concurrency and --twilio-rate cannot be negative"))
 	}
 	return errors.Join(wrong...)
+}
+
+// urlProblems says which addresses are none. Of those that Twilio fetches one may be of ours.
+func (c *config) urlProblems() []error {
+	var wrong []error
+	for _, address := range []struct {
+		flag, value string
+		fetched     bool
+	}{
+		{"twilio-url", c.TwilioURL, false},
+		{"hold-music", c.HoldMusic, true},
+		{"queue-music", c.QueueMusic, true},
+		{"rescue-music", c.RescueMusic, true},
+		{"goodbye", c.Goodbye, true},
+	} {
+		if address.value == "" || address.fetched && strings.HasPrefix(address.value, "/") {
+			continue
+		}
+		if u, err := url.Parse(address.value); err != nil || u.Host == "" {
+			wrong = append(wrong, fmt.Errorf("--%s: %q is not a URL", address.flag, address.value))
+		}
+	}
+	return wrong
+}
+
+// timeProblems says which times Twilio, or people, could not live with.
+func (c *config) timeProblems() []error {
+	var wrong []error
+	for _, d := range []struct {
+		flag    string
+		value   time.Duration
+		longest time.Duration
+	}{
+		{"ring", c.Ring, 10 * time.Minute},
+		{"transfer-within", c.TransferWithin, time.Hour},
+		{"rejoin-within", c.RejoinWithin, 10 * time.Minute},
+		{"queue-again-within", c.QueueAgainWithin, 24 * time.Hour},
+	} {
+		if d.value < time.Second || d.value > d.longest || d.value%time.Second != 0 {
+			wrong = append(wrong, fmt.Errorf("--%s: %s is not whole seconds from 1s to %s", d.flag, d.value, inShort(d.longest)))
+		}
+	}
+	return wrong
+}
+
+// inShort is a time of whole minutes without what is zero: "10m" for "10m0s".
+func inShort(d time.Duration) string {
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dm", d/time.Minute)
+}
+
+// fetched is an address that Twilio fetches: what begins with "/" is under the public URL.
+func (c *config) fetched(address string) string {
+	if !strings.HasPrefix(address, "/") {
+		return address
+	}
+	return strings.TrimSuffix(c.PublicURL, "/") + address
 }
 
 // routingProblems says what is wrong with the list of routing workflows: each has one mode.
@@ -323,12 +387,15 @@ func (c *config) routingProblems() []error {
 			wrong = append(wrong, fmt.Errorf("routing, entry %d: %s is there twice", i+1, r.Workflow))
 		}
 		seen[r.Workflow] = true
-		if r.Mode != handlers.ModeDesktop && r.Mode != handlers.ModeFlex {
-			wrong = append(wrong, fmt.Errorf("routing, entry %d: mode must be %s or %s, not %q", i+1, handlers.ModeDesktop, handlers.ModeFlex, r.Mode))
+		if !slices.Contains(routingModes, r.Mode) {
+			wrong = append(wrong, fmt.Errorf("routing, entry %d: mode must be %s, %s or %s, not %q",
+				i+1, handlers.ModeDesktop, handlers.ModeFlex, handlers.ModeAnnounce, r.Mode))
 		}
 	}
 	return wrong
 }
+
+var routingModes = []handlers.RoutingMode{handlers.ModeDesktop, handlers.ModeFlex, handlers.ModeAnnounce}
 
 var routingSID = regexp.MustCompile("^WW[0-9a-fA-F]{32}$")
 
@@ -349,7 +416,12 @@ func (c *config) settings() call.Settings {
 		s = *c.Settings
 	} else {
 		s.Ring, s.ConnectWithin, s.WrapUpWithin = c.Ring, c.Ring+15*time.Second, c.WrapUp
+		s.TransferWithin, s.RejoinWithin, s.QueueAgainWithin = c.TransferWithin, c.RejoinWithin, c.QueueAgainWithin
 	}
-	s.NotAnswering = call.AvailabilitySID(c.NotAnswering)
+	s.RescueMusic = c.fetched(c.RescueMusic)
+	if public, err := url.Parse(c.PublicURL); s.RescueMusic == "" && err == nil {
+		s.RescueMusic = handlers.RescueWait(public)
+	}
+	s.NotAnswering, s.Floor = call.AvailabilitySID(c.NotAnswering), true
 	return s
 }

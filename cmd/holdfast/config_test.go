@@ -58,7 +58,7 @@ workspace_sid: WS`+hex32+`
 numbers:
   - {number: "+15551230000", routing_workflow: WW`+hex32+`, attributes: {line: support}, priority: 5, max_wait: 30m}
 routing:
-  - {workflow: WW`+hex32+`, mode: flex}
+  - {workflow: WW`+hex32+`, mode: announce}
 api_keys:
   - {name: ann, role: agent, agent: WK`+hex32+`, sha256: `+hex32+hex32+`}
 `)
@@ -67,10 +67,25 @@ api_keys:
 	require.Equal(t, "support", cfg.Numbers[0].Attributes["line"])
 	require.Equal(t, 30*time.Minute, cfg.Numbers[0].MaxWait)
 	require.Equal(t, "ann", cfg.APIKeys[0].Name)
-	require.Equal(t, []routingConfig{{Workflow: "WW" + hex32, Mode: handlers.ModeFlex}}, cfg.Routing)
+	require.Equal(t, []routingConfig{{Workflow: "WW" + hex32, Mode: handlers.ModeAnnounce}}, cfg.Routing)
 	s := cfg.settings()
 	require.Equal(t, 20*time.Second, s.Ring)
 	require.Greater(t, s.ConnectWithin, s.Ring)
+}
+
+func TestCallsAreToldHowLongPeopleMayTakeAndWhatIsPlayed(t *testing.T) {
+	t.Parallel()
+	cfg, err := parseServe(t, "public_url: https://calls.example.com/x/\ntransfer_within: 90s\n", "--queue-again-within", "3m")
+	require.NoError(t, err)
+	s := cfg.settings()
+	require.Equal(t, 90*time.Second, s.TransferWithin)
+	require.Equal(t, 20*time.Second, s.RejoinWithin, "default")
+	require.Equal(t, 3*time.Minute, s.QueueAgainWithin)
+	require.Equal(t, "https://calls.example.com/x/twilio/rescue-wait", s.RescueMusic, "our own sentence")
+	cfg.RescueMusic = "/assets/rescue.xml"
+	require.Equal(t, "https://calls.example.com/x/assets/rescue.xml", cfg.settings().RescueMusic)
+	cfg.RescueMusic = "https://example.com/rescue.xml"
+	require.Equal(t, "https://example.com/rescue.xml", cfg.settings().RescueMusic)
 }
 
 func TestWhatIsMisspeltIsNamedInOneLine(t *testing.T) {
@@ -100,7 +115,7 @@ func TestWhatIsMisspeltIsNamedInOneLine(t *testing.T) {
 
 func TestEverythingMissingIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
-	cfg := config{Ring: 20 * time.Second}
+	cfg := config{Ring: 20 * time.Second, TransferWithin: time.Minute, RejoinWithin: time.Minute, QueueAgainWithin: time.Minute}
 	err := cfg.problems()
 	for _, want := range []string{
 		"set --account-sid (or TWILIO_ACCOUNT_SID)", "set --workspace-sid (or TWILIO_WORKSPACE_SID)", "set --public-url (or HOLDFAST_PUBLIC_URL)",
@@ -115,7 +130,8 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	t.Parallel()
 	good := config{
 		AccountSID: "AC" + hex32, WorkspaceSID: "WS" + hex32, AuthToken: "t", PublicURL: "https://x.example.com", RoutingWorkflow: "WW" + hex32,
-		Ring: 20 * time.Second,
+		Ring: 20 * time.Second, TransferWithin: time.Minute, RejoinWithin: 20 * time.Second, QueueAgainWithin: 5 * time.Minute,
+		HoldMusic: "/assets/wait.mp3", Goodbye: "https://voicemail.example.com/record",
 	}
 	require.NoError(t, good.problems())
 	for name, test := range map[string]struct {
@@ -128,7 +144,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"routing":      {func(c *config) { c.RoutingWorkflow = "WF1" }, "--routing-workflow"},
 		"availability": {func(c *config) { c.NotAnswering = "Offline" }, "--not-answering"},
 		"number":       {func(c *config) { c.Numbers = []numberConfig{{Number: "+1"}} }, "numbers, entry 1"},
-		"routing mode": {func(c *config) { c.Routing = []routingConfig{{Workflow: "WW" + hex32}} }, `routing, entry 1: mode must be desktop or flex, not ""`},
+		"routing mode": {func(c *config) { c.Routing = []routingConfig{{Workflow: "WW" + hex32}} }, `routing, entry 1: mode must be desktop, flex or announce, not ""`},
 		"routing SID":  {func(c *config) { c.Routing = []routingConfig{{Workflow: "WW", Mode: "flex"}} }, "routing, entry 1: needs workflow"},
 		"routing twice": {func(c *config) {
 			r := routingConfig{Workflow: "WW" + hex32, Mode: handlers.ModeFlex}
@@ -136,6 +152,11 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		}, "routing, entry 2: WW" + hex32 + " is there twice"},
 		"music":        {func(c *config) { c.HoldMusic = "music.mp3" }, "--hold-music"},
 		"database":     {func(c *config) { c.DatabaseURL = "mysql://me:secret@db/x" }, "--database-url (or DATABASE_URL): is not a postgres:// URL"},
+		"goodbye":      {func(c *config) { c.Goodbye = "voicemail" }, "--goodbye"},
+		"Twilio's URL": {func(c *config) { c.TwilioURL = "/twilio" }, "--twilio-url"},
+		"no time":      {func(c *config) { c.TransferWithin = 0 }, "--transfer-within: 0s is not whole seconds from 1s to 1h"},
+		"too long":     {func(c *config) { c.RejoinWithin = time.Hour }, "--rejoin-within: 1h0m0s is not whole seconds from 1s to 10m"},
+		"half a wait":  {func(c *config) { c.QueueAgainWithin = time.Second / 2 }, "--queue-again-within"},
 		"half seconds": {func(c *config) { c.Ring = 2500 * time.Millisecond }, "--ring"},
 	} {
 		t.Run(name, func(t *testing.T) {
