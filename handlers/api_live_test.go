@@ -177,6 +177,9 @@ func TestActionsOnALiveCallReachItAsEvents(t *testing.T) {
 		"hold with music": {"legs/customer/hold", annKey, `{"music_url":"https://example.com/m.mp3"}`, func(r call.Request) call.Event {
 			return call.HoldRequested{Request: r, Leg: liveCall, Music: "https://example.com/m.mp3"}
 		}},
+		"hold with music of our own": {"legs/customer/hold", annKey, `{"music_url":"/assets/m.mp3"}`, func(r call.Request) call.Event {
+			return call.HoldRequested{Request: r, Leg: liveCall, Music: "/assets/m.mp3"}
+		}},
 		"hold by label": {"legs/external-1/hold", annKey, "{}", func(r call.Request) call.Event { return call.HoldRequested{Request: r, Leg: liveBank} }},
 		"a supervisor's own leg": {"legs/me/leave", sueKey, "", func(r call.Request) call.Event {
 			return call.LeaveRequested{Request: r, Leg: liveSue}
