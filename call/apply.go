@@ -147,7 +147,7 @@ func (s *State) settle(now time.Time) {
 	}
 	s.settleConference(now)
 	s.settleReservations()
-	s.settleInvitations()
+	s.settleInvitations(now)
 	s.settleConnects()
 	s.settleFlags(now)
 	s.settleSupervision(now)

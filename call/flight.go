@@ -71,6 +71,8 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Reservation), false
 	case SetAvailability:
 		return string(c.Agent), false
+	case ReportMissed:
+		return subjectMissed + string(c.Reservation), false
 	case ReadBack:
 		return subjectReadBack, false
 	default:
@@ -139,6 +141,8 @@ func (s *State) commandSucceeded(now time.Time, e CommandSucceeded) {
 		s.Leg(SID(f.Subject)).Playing = f.With // no event tells what is played
 	case "AddParticipant", "CreateTask":
 		s.invitationMade(*f, e.Call, e.Task)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "SetAvailability":
 		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
 	case "InstructReservation":
@@ -243,7 +247,7 @@ func (s *State) reached(f Flight) bool {
 		return f.Accepted || r != nil && (r.taken() || r.lapsed())
 	case "DismissCaller":
 		return f.Accepted || s.customerGone()
-	case "SetAvailability":
+	case "SetAvailability", "ReportMissed":
 		return f.Accepted
 	default:
 		return false
@@ -300,6 +304,8 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 		s.alert(now, AlertAcceptRefused, f.Subject, "the agent is in the call, but TaskRouter does not take it that he accepted: "+why)
 	case "MoveCustomer":
 		s.end(endedBySystem)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":
 		// A call never gives up ending: after a while it is looked at, and tried again.
 		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")
@@ -340,6 +346,18 @@ func (s *State) forgetTries(subject string) {
 func (s *State) movedOff(agent string) {
 	for i := range s.Reservations {
 		if string(s.Reservations[i].Agent) == agent {
+			s.Reservations[i].WantOff = false
+		}
+	}
+}
+
+// subjectMissed is the prefix of a report's subject: the reservation itself may have a command of its own under way.
+const subjectMissed = "missed:"
+
+// reportedMissed: the floor knows of the agent who did not come, or cannot be told.
+func (s *State) reportedMissed(subject string) {
+	for i := range s.Reservations {
+		if subjectMissed+string(s.Reservations[i].Reservation) == subject {
 			s.Reservations[i].WantOff = false
 		}
 	}

@@ -45,8 +45,11 @@ func (s *State) participant(now time.Time, p Participant) *Leg {
 	if p.Call == c.Call {
 		return c
 	}
-	if leg := s.dialledLeg(p.Call, Label(p.Label), ""); leg != nil {
+	if leg := s.Leg(p.Call); leg != nil {
 		return leg
+	}
+	if s.Invitation(Label(p.Label)) != nil {
+		return s.dialledLeg(p.Call, Label(p.Label), p.Instruction)
 	}
 	leg := Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting}
 	if strings.HasPrefix(p.Label, string(RoleSupervisor)) { // dialled in by himself
@@ -90,6 +93,7 @@ func (s *State) joined(now time.Time, p Participant) {
 	}
 	before := *leg
 	leg.State, leg.Reason, leg.LeftAt = LegJoined, "", time.Time{}
+	s.cameIn(leg)
 	s.setFlags(now, leg, p)
 	s.overheard(leg, before)
 }

@@ -112,7 +112,11 @@ func (s *State) assignedEver() bool {
 }
 
 func (s *State) planReservation(r *Reservation, add func(Command)) {
-	if r.WantOff {
+	if r.WantOff && s.Settings.Floor {
+		add(ReportMissed{
+			Call: s.ID, Agent: r.Agent, AgentName: r.AgentName, Reservation: r.Reservation, Queue: r.Queue, QueueName: r.QueueName, At: r.MissedAt,
+		})
+	} else if r.WantOff {
 		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
 	}
 	if t := s.task(r.Task); r.WantWrapUp && r.Status == ReservationIsAccepted && t != nil && !t.closed() && !t.WantCompleted {

@@ -30,7 +30,7 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 	}
 	if c := e.Snapshot.Conference; c != nil {
 		s.readBackConference(now, *c, asked)
-		s.WantLook = s.WantLook || s.anyDoubt()
+		s.superviseAgain()
 	}
 	for _, t := range e.Snapshot.Tasks {
 		s.readBackTask(now, t)
@@ -107,6 +107,7 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, asked Fl
 		}
 		p = leg.lookedAt(p, asked.Number)
 		leg.State, leg.Conference, leg.Reason, leg.LeftAt = LegJoined, c.Conference, "", time.Time{}
+		s.cameIn(leg)
 		s.setFlags(now, leg, p)
 	}
 	for i := range s.Legs {

@@ -155,6 +155,7 @@ func (s *State) overheard(l *Leg, before Leg) {
 	case muted && !coaching && s.voiceFlight(l.Call, "MuteParticipant", l.Muted) != nil:
 	case coaching && !muted && s.voiceFlight(l.Call, "CoachParticipant", l.Coaching) != nil:
 	default:
+		s.forgetTries(string(l.Call)) // what was tried before is past: to mute him is urgent, perhaps
 		s.unsure(l)
 	}
 }
@@ -185,9 +186,17 @@ func (l *Leg) lookedAt(p Participant, look int) Participant {
 	return p
 }
 
-// anyDoubt says whether it is unclear of any supervisor's leg who hears it.
-func (s *State) anyDoubt() bool {
-	return slices.ContainsFunc(s.Legs, func(l Leg) bool { return l.supervises() && l.Supervision.Doubt != 0 })
+// superviseAgain goes on after a look: where it told what is as wanted, tries are forgotten, and where it did not count, another one is due.
+func (s *State) superviseAgain() {
+	for i := range s.Legs {
+		switch l := &s.Legs[i]; {
+		case !l.supervises():
+		case l.Supervision.Doubt != 0:
+			s.WantLook = true
+		case s.asWanted(l):
+			s.forgetTries(string(l.Call))
+		}
+	}
 }
 
 // voiceRefused: who hears a supervisor's leg cannot be changed. Then nobody does; and if that cannot be had either, it leaves.

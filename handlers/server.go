@@ -28,6 +28,10 @@ type Config struct {
 	Store *store.Store
 	// Engine takes actions. Required.
 	Engine ActionEngine
+	// Agents moves agents; nil moves none, and answers 503 to whoever asks.
+	Agents AgentControl
+	// WorkspaceSID (WS) is the workspace whose breaker is told where people put agents.
+	WorkspaceSID string
 	// Keys are those who may use the API. Required; an empty ring lets nobody in.
 	Keys *Keyring
 	// Checks are asked by /readyz, beside the store, which is always asked.
@@ -138,7 +142,7 @@ func NewServer(cfg Config) (*Server, error) {
 		s.mountCodec(cfg.Codec)
 	}
 	RegisterHandlers(e, NewStrictHandler(&api{
-		store: cfg.Store, engine: cfg.Engine, feed: s.feed, steps: steps, log: cfg.Logger, metrics: metrics,
+		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, workspace: cfg.WorkspaceSID, feed: s.feed, steps: steps, log: cfg.Logger, metrics: metrics,
 		wait: cfg.ActionWait, heartbeat: cfg.Heartbeat, write: cfg.StreamWrite,
 	}, nil))
 	return s, nil

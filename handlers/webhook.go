@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/store"
 )
 
@@ -75,6 +76,7 @@ type WebhookStore interface {
 	NoteTask(ctx context.Context, taskSID, callID string) error
 	Call(ctx context.Context, id string) (store.CallRow, []store.LegRow, error)
 	Webhooks(ctx context.Context, subject store.Subject, limit int) ([]store.Webhook, error)
+	AnsweredAt(ctx context.Context, agents ...string) (map[string]time.Time, error)
 }
 
 // WebhookConfig sets [Webhooks] up.
@@ -99,6 +101,8 @@ type WebhookConfig struct {
 	Conference ConferenceOptions
 	// Settings of the calls; Ring is the instruction's timeout. Default [call.DefaultSettings].
 	Settings call.Settings
+	// Floor has the workspace's breaker told of agents who do not answer, and of where they go; nil tells it nothing.
+	Floor *floor.Settings
 	// AgentFrom is the caller ID that agents see: a number of the account or a verified one. Default: the number that was dialled.
 	AgentFrom string
 	// QueueMusicURL is an audio file for those who wait. Default [DefaultQueueMusicURL].

@@ -71,8 +71,7 @@ type participant struct {
 	silent                  bool // waitUrl="": no music
 	hears                   bool // somebody, as last told to the person
 	hearing                 map[*participant]*Heard
-	forsaken                bool // on hold, as last seen, with nobody coming
-	forsakenSince           time.Time
+	forsaken                time.Time // since when, as far as was looked, on hold with nobody coming
 	stopMusic               context.CancelFunc
 	action                  *source // of the <Dial>, told also when the leg hangs up
 	onLeaveLocked           func()
@@ -313,6 +312,7 @@ func (f *conference) audible(p, q *participant) bool {
 
 // hearLocked tells each person whether there is company.
 func (s *Simulator) hearLocked(f *conference) {
+	s.auditHearingLocked(f)
 	for _, p := range f.participants {
 		s.listenLocked(p)
 	}

@@ -304,9 +304,22 @@ func TestACoachIsHeardByTheCoachedLegAlone(t *testing.T) {
 	join := r.hit("/conf", "StatusCallbackEvent=participant-join", "ParticipantLabel=sue").form
 	require.Equal(t, "true", join.Get("Coaching"))
 	require.Equal(t, ann.CallSID(), join.Get("CallSidToCoach"))
+	sue := r.people["sue"]
+	require.ElementsMatch(t, []string{ann.CallSID(), bea.CallSID()}, r.sim.Hearing(sue.CallSID()))
+	require.ElementsMatch(t, []string{bea.CallSID(), sue.CallSID()}, r.sim.Hearing(ann.CallSID()))
+	require.Equal(t, []string{ann.CallSID()}, r.sim.Hearing(bea.CallSID()))
 
+	allow := r.sim.MustNotHear(bea.CallSID(), sue.CallSID())
 	r.update("ann", "Muted=true")
 	bea.notices(LineAlone, "") // she does not hear sue
+	require.Empty(t, r.sim.Violations())
+	r.update("sue", "Coaching=false")
+	require.Len(t, r.sim.Violations(), 1)
+	r.sim.stats.mu.Lock()
+	r.sim.stats.violations = nil // it was wanted
+	r.sim.stats.mu.Unlock()
+	allow()
+	r.update("sue", "Coaching=true", "CallSidToCoach="+ann.CallSID())
 	ann.HangUp()
 	bea.notices(LineTogether, "") // sue aims at nobody any more, so bea hears her
 	for target, code := range map[string]float64{"": 13240, "ann": 13240, "CA00000000000000000000000000000000": 16028} {

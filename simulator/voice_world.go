@@ -18,6 +18,7 @@ type voice struct {
 	rooms       map[string]*conference // the live ones, by friendly name
 	queues      map[string]*voiceQueue // by friendly name
 	reserved    map[string]*reservedLeg
+	deaf        map[deafness]bool       // who must not hear whom; see MustNotHear
 	alive       map[*voiceCall]struct{} // the calls that have not ended
 }
 

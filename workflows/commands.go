@@ -84,6 +84,8 @@ func (w *callWorkflow) start(ctx workflow.Context, command call.Command) workflo
 		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.WrapUpReservation, c)
 	case call.MoveCustomer:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.MoveCustomer, c)
+	case call.ReportMissed:
+		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.ReportMissed, c)
 	case call.ReadBack:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.ReadBack, c)
 	default:

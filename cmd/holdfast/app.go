@@ -21,6 +21,7 @@ import (
 	"holdfast/activities"
 	"holdfast/call"
 	"holdfast/cmd/holdfast/engine"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/store"
 	"holdfast/workflows"
@@ -39,6 +40,9 @@ type app struct {
 	webhooks  *handlers.Webhooks
 	assets    *handlers.Assets
 	deliverer *handlers.Deliverer
+	twilio    *activities.Twilio
+	floor     floor.Settings
+	floors    *handlers.FloorDeliverer
 	worker    worker.Worker
 	server    *handlers.Server
 	http      *http.Server
@@ -82,11 +86,10 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 	if a.store, err = openStore(ctx, cfg.DatabaseURL, cfg.DataDir); err != nil {
 		return nil, err
 	}
-	twilio, err := a.reachTwilio(ctx)
-	if err != nil {
+	if a.twilio, err = a.reachTwilio(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.startEngine(ctx, twilio); err != nil {
+	if err := a.startEngine(ctx, a.twilio); err != nil {
 		return nil, err
 	}
 	if err := a.startEdge(listener); err != nil { //nolint:contextcheck // what it starts ends with stop, not with the start
@@ -155,6 +158,7 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if a.cfg.NotAnswering == "" {
 		a.cfg.NotAnswering = string(workspace.TimedOut)
 	}
+	a.floor = a.cfg.floor(string(workspace.TimedOut))
 	return twilio, nil
 }
 
@@ -212,7 +216,7 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 		return err
 	}
 	a.calls = workflows.NewClient(a.engine.Client())
-	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store}, workflows.WorkerOptions{})
+	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store, Floor: a.store}, workflows.WorkerOptions{})
 	return a.worker.Start()
 }
 
@@ -226,8 +230,8 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	webhooks := handlers.WebhookConfig{
 		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
 		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(),
-		AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.fetched(a.cfg.QueueMusic), Announcement: a.cfg.Announcement, AnnounceKey: a.cfg.AnnounceKey,
-		Logger: a.log.With("part", "webhooks"), Meter: meter,
+		Floor: &a.floor, AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.fetched(a.cfg.QueueMusic), Announcement: a.cfg.Announcement,
+		AnnounceKey: a.cfg.AnnounceKey, Logger: a.log.With("part", "webhooks"), Meter: meter,
 	}
 	for _, n := range a.cfg.Numbers {
 		webhooks.Numbers[n.Number] = handlers.WebhookNumber{
@@ -249,12 +253,18 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	if err != nil {
 		return err
 	}
+	a.floors, err = handlers.NewFloorDeliverer(a.store, a.calls, owner(), handlers.FloorDelivererConfig{
+		WorkspaceSID: a.cfg.WorkspaceSID, Settings: a.floor, Logger: a.log.With("part", "floor"),
+	})
+	if err != nil {
+		return err
+	}
 	keys, err := handlers.NewKeyring(a.cfg.APIKeys)
 	if err != nil {
 		return err
 	}
 	a.server, err = handlers.NewServer(handlers.Config{
-		Store: a.store, Engine: a.calls, Keys: keys, Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
+		Store: a.store, Engine: a.calls, Agents: agentControl{a.twilio}, WorkspaceSID: a.cfg.WorkspaceSID, Keys: keys, Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
 		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
 		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
 			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
@@ -306,6 +316,8 @@ func (a *app) startLoops() {
 	}
 	run("webhooks", a.webhooks.Run)
 	run("deliverer", a.deliverer.Run)
+	run("floor", a.floors.Run)
+	run("agents", a.readAgents)
 	run("look", a.lookAtLiveCalls)
 	run("retention", a.forgetOldCalls)
 }

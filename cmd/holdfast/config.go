@@ -18,6 +18,7 @@ import (
 
 	"holdfast/call"
 	"holdfast/cmd/holdfast/engine"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/store"
 )
@@ -72,6 +73,8 @@ type config struct {
 
 	// Settings, where set, are what calls are told, whatever the flags say.
 	Settings *call.Settings `kong:"-"`
+	// Breaking, where set, is the rule for agents who do not answer that the file's are laid over.
+	Breaking *floor.Rule `kong:"-"`
 }
 
 // fileOnly are the lists of the YAML file.
@@ -80,6 +83,7 @@ type fileOnly struct {
 	Routing     []routingConfig     `yaml:"routing"`
 	APIKeys     []handlers.Key      `yaml:"api_keys"`
 	PayloadKeys []engine.PayloadKey `yaml:"payload_keys"`
+	Breaker     []breakerConfig     `yaml:"breaker"`
 }
 
 // routingConfig says who accepts the reservations of one routing workflow, ours or one that others enqueue to.
@@ -89,7 +93,7 @@ type routingConfig struct {
 }
 
 // listKeys are the names of those lists.
-var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys"}
+var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys", "breaker"}
 
 // numberConfig says where the calls to one number go.
 type numberConfig struct {
@@ -299,6 +303,7 @@ func (c *config) problems() error {
 	}
 	wrong = append(wrong, c.routingProblems()...)
 	wrong = append(wrong, c.urlProblems()...)
+	wrong = append(wrong, c.breakerProblems()...)
 	if err := c.payloadKeyProblems(); err != nil {
 		wrong = append(wrong, err)
 	}
@@ -417,6 +422,6 @@ func (c *config) settings() call.Settings {
 	if public, err := url.Parse(c.PublicURL); s.RescueMusic == "" && err == nil {
 		s.RescueMusic = handlers.RescueWait(public)
 	}
-	s.NotAnswering = call.AvailabilitySID(c.NotAnswering)
+	s.NotAnswering, s.Floor = call.AvailabilitySID(c.NotAnswering), true
 	return s
 }

@@ -169,21 +169,21 @@ func (b *balancer) add(p *process) {
 	b.processes = append(b.processes, p)
 }
 
-// floor is a contact centre that several processes of Holdfast serve, over one PostgreSQL and one engine.
-type floor struct {
+// sharedFloor is a contact centre that several processes of Holdfast serve, over one PostgreSQL and one engine.
+type sharedFloor struct {
 	*stage
 	cfg      config
 	balancer *balancer
 	store    *store.Store // another look at the database
 }
 
-func newFloor(t *testing.T, processes int) *floor {
+func newFloor(t *testing.T, processes int) *sharedFloor {
 	t.Helper()
 	requireEngine(t)
 	database := pgtest.Start(t).Database(t)
 	script, err := people.Load("floor")
 	require.NoError(t, err)
-	f := &floor{stage: &stage{script: script}, balancer: &balancer{}}
+	f := &sharedFloor{stage: &stage{script: script}, balancer: &balancer{}}
 	front := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.Host = "http", r.In.Host },
 		Transport:     f.balancer,
@@ -220,7 +220,7 @@ func newFloor(t *testing.T, processes int) *floor {
 }
 
 // live lets the people of the script call.
-func (f *floor) live(t *testing.T, cfg people.RunConfig) people.Report {
+func (f *sharedFloor) live(t *testing.T, cfg people.RunConfig) people.Report {
 	t.Helper()
 	cfg.BaseURL, cfg.Second, cfg.SupervisorKey = f.cfg.PublicURL, fast, f.keys.supervisor
 	cfg.Keys = func(agent string) string { return f.keys.agents[agent] }
@@ -230,7 +230,7 @@ func (f *floor) live(t *testing.T, cfg people.RunConfig) people.Report {
 }
 
 // requireAllEnded says that every call ended, and that every event of theirs was delivered and acknowledged.
-func (f *floor) requireAllEnded(t *testing.T) {
+func (f *sharedFloor) requireAllEnded(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { // Twilio's last words come after the calls
 		live, err := f.store.LiveCalls(t.Context())

@@ -50,8 +50,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	if c.Second != time.Second {
-		settings := scaled(c.Second)
-		cfg.Settings = &settings
+		settings, breaking := scaled(c.Second), scaledRule(c.Second)
+		cfg.Settings, cfg.Breaking = &settings, &breaking
 	}
 	if err := cfg.problems(); err != nil {
 		return fmt.Errorf("configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/simulator"
 	"holdfast/simulator/people"
@@ -25,6 +26,7 @@ type stage struct {
 	app     *app   // Holdfast in this process, or
 	child   *child // in one of its own
 	public  string // Holdfast's URL
+	foreign string // somebody else's
 	dataDir string
 	keys    stageKeys
 }
@@ -32,6 +34,7 @@ type stage struct {
 // stageKeys are the API keys of the people on a stage.
 type stageKeys struct {
 	agents            map[string]string // by agent's SID
+	supervisors       map[string]string // by name
 	supervisor, admin string
 	configured        []handlers.Key
 }
@@ -137,7 +140,8 @@ func (s *stage) provision(ctx context.Context, public string) error {
 	s.others = &http.Server{Handler: people.ForeignVoice(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.others.Serve(listener) }() // ends with Shutdown
 	urls := urlsOf(public)
-	urls.Foreign = "http://" + listener.Addr().String()
+	s.foreign = "http://" + listener.Addr().String()
+	urls.Foreign = s.foreign
 	s.centre, err = people.Provision(ctx, s.sim, s.script.Centre, urls)
 	return err
 }
@@ -154,7 +158,7 @@ func urlsOf(public string) people.URLs {
 	}
 }
 
-// makeKeys gives every agent a key of his own, and makes one for a supervisor and one for an administrator.
+// makeKeys gives every agent a key of his own, and every supervisor, and makes one for somebody who watches and one for an administrator.
 func (s *stage) makeKeys() {
 	add := func(name, role, agent string) string {
 		secret, sum := handlers.GenerateKey()
@@ -166,16 +170,20 @@ func (s *stage) makeKeys() {
 		sid := s.centre.Agents[a.Name]
 		s.keys.agents[sid] = add(a.Name, handlers.RoleAgent, sid)
 	}
+	s.keys.supervisors = map[string]string{}
+	for _, p := range s.script.Centre.Supervisors {
+		s.keys.supervisors[p.Name] = add(p.Name, handlers.RoleSupervisor, "")
+	}
 	s.keys.supervisor = add("supervisor", handlers.RoleSupervisor, "")
 	s.keys.admin = add("admin", handlers.RoleAdmin, "")
 }
 
 // config is Holdfast's configuration for the stage.
 func (s *stage) config(cfg stageConfig, twilioURL string) config {
-	settings := scaled(cfg.second)
+	settings, breaking := scaled(cfg.second), scaledRule(cfg.second)
 	c := config{
 		PublicURL: s.public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
-		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings,
+		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings, Breaking: &breaking,
 	}
 	for _, w := range s.script.Centre.RoutingWorkflows {
 		c.Routing = append(c.Routing, routingConfig{Workflow: s.centre.RoutingWorkflows[w.Name], Mode: handlers.RoutingMode(w.Mode)})
@@ -204,11 +212,24 @@ func scaled(second time.Duration) call.Settings {
 	return s
 }
 
+// scaledRule is the rule for agents who do not answer in such a world.
+func scaledRule(second time.Duration) floor.Rule {
+	r := floor.DefaultRule()
+	for d, least := range map[*time.Duration]time.Duration{
+		&r.Window: 5 * time.Second, &r.BackAfter: time.Second, &r.BackAfterMost: 5 * time.Second, &r.Calm: 5 * time.Second,
+	} {
+		*d = max(least, time.Duration(float64(*d)*second.Seconds()))
+	}
+	return r
+}
+
 // run lets the people of the script live on the stage.
 func (s *stage) run(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
 	cfg.BaseURL = s.public
 	cfg.Keys = func(agent string) string { return s.keys.agents[agent] }
 	cfg.SupervisorKey = s.keys.supervisor
+	cfg.SupervisorKeys = func(name string) string { return s.keys.supervisors[name] }
+	cfg.Music = s.foreign + people.MusicPath
 	return people.Run(ctx, s.sim, s.centre, s.script, cfg)
 }
 

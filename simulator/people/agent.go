@@ -24,11 +24,14 @@ type agent struct {
 
 	mu       sync.Mutex
 	changed  chan struct{}
-	states   map[string]string   // the desktop: each live call's state
-	handling map[string]bool     // the calls whose rings he is at
-	legs     map[string]string   // his own legs' calls, by CallSid
-	lines    map[*watch]struct{} // his lines in calls
-	down     bool                // after a crash
+	states   map[string]string          // the desktop: each live call's state
+	handling map[string]bool            // the calls whose rings he is at
+	assigned map[string]bool            // the calls that he is offered by a task, whatever state they are in
+	lost     []*conversation            // that he fell out of, or handed on, and may be asked back to
+	absence  func(context.Context) bool // the time until he is back after the next crash; nil: as the script says
+	legs     map[string]string          // his own legs' calls, by CallSid
+	lines    map[*watch]struct{}        // his lines in calls
+	down     bool                       // after a crash
 	actions  int
 }
 
@@ -37,7 +40,7 @@ func newAgent(r *run, n int, entry AgentEntry) *agent {
 		r: r, entry: entry, sid: r.centre.Agents[entry.Name],
 		rng:   dice(r.cfg.Seed, forAgents, n),
 		ready: make(chan struct{}), died: make(chan struct{}, 1), changed: make(chan struct{}), offers: make(chan offer, 64),
-		states: map[string]string{}, handling: map[string]bool{}, legs: map[string]string{}, lines: map[*watch]struct{}{},
+		states: map[string]string{}, handling: map[string]bool{}, assigned: map[string]bool{}, legs: map[string]string{}, lines: map[*watch]struct{}{},
 	}
 	a.api = &api{http: r.http, base: r.cfg.BaseURL, key: r.cfg.Keys(a.sid)}
 	a.stream = newStream(a.api, a.read, func(err error) { r.violation("", "%s's desktop: %v", entry.Name, err) })
@@ -62,7 +65,7 @@ func (a *agent) work(ctx context.Context) {
 			return
 		case <-a.died:
 			leave()
-			if !a.r.pause(ctx, nil, behaviour.AwayAfterCrash.draw(a.rng)) {
+			if !a.stayAway(ctx, behaviour.AwayAfterCrash.draw(a.rng)) {
 				leave = func() {}
 				return
 			}
@@ -153,6 +156,16 @@ func (a *agent) crash() {
 	}
 }
 
+// stayAway is the time after a crash; false when the shift is over first.
+func (a *agent) stayAway(ctx context.Context, seconds float64) bool {
+	var absence func(context.Context) bool
+	a.update(func() { absence, a.absence = a.absence, nil })
+	if absence != nil {
+		return absence(ctx)
+	}
+	return a.r.pause(ctx, nil, seconds)
+}
+
 func (a *agent) isDown() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -168,8 +181,12 @@ func (a *agent) read(e entry) {
 		}
 	}
 	a.update(func() {
+		if e.Kind == "AssignmentRequested" && e.Data.AgentSID == a.sid {
+			a.assigned[e.Call] = true
+		}
 		if e.State == stateEnded {
 			delete(a.states, e.Call)
+			delete(a.assigned, e.Call)
 		} else if e.State != "" {
 			a.states[e.Call] = e.State
 		}

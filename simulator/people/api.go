@@ -1,6 +1,7 @@
 package people
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,36 @@ type apiCall struct {
 	TaskSID string   `json:"task_sid"`
 	Agent   *apiName `json:"agent"`
 	Legs    []apiLeg `json:"legs"`
+
+	Invitations []apiInvitation `json:"invitations"`
+	Transfers   []apiTransfer   `json:"transfers"`
+	Helps       []apiHelp       `json:"helps"`
+}
+
+type apiInvitation struct {
+	Label   string `json:"label"`
+	Status  string `json:"status"`
+	Failure string `json:"failure"`
+	Leg     string `json:"leg"`
+}
+
+type apiTransfer struct {
+	Invitation string `json:"invitation"`
+	Mode       string `json:"mode"`
+	Status     string `json:"status"`
+	Failure    string `json:"failure"`
+}
+
+type apiHelp struct {
+	AgentSID string `json:"agent_sid"`
+}
+
+// An apiTarget is whom a call is to be brought to.
+type apiTarget struct {
+	Kind     string `json:"kind"`
+	AgentSID string `json:"agent_sid,omitempty"`
+	QueueSID string `json:"queue_sid,omitempty"`
+	Address  string `json:"address,omitempty"`
 }
 
 type apiName struct {
@@ -30,11 +61,17 @@ type apiName struct {
 }
 
 type apiLeg struct {
-	CallSID string `json:"call_sid"`
-	Role    string `json:"role"`
-	State   string `json:"state"`
-	Hold    bool   `json:"hold"`
-	Muted   bool   `json:"muted"`
+	CallSID     string `json:"call_sid"`
+	Role        string `json:"role"`
+	Address     string `json:"address"`
+	Label       string `json:"label"`
+	State       string `json:"state"`
+	Hold        bool   `json:"hold"`
+	Muted       bool   `json:"muted"`
+	Mode        string `json:"mode"`  // of a supervisor's leg
+	Coach       string `json:"coach"` // whom it coaches
+	HeldTotal   int64  `json:"held_total_ms"`
+	HeldLongest int64  `json:"held_longest_ms"`
 }
 
 func (c apiCall) leg(match func(apiLeg) bool) (apiLeg, bool) {
@@ -95,12 +132,17 @@ const (
 // act posts an action until somebody answers it. Nothing happened at a 503 or 429, and no answer at all may mean anything:
 // so every attempt carries the same Idempotency-Key.
 func (c *api) act(ctx context.Context, path, idempotencyKey string) answer {
+	return c.ask(ctx, path, idempotencyKey, nil)
+}
+
+// ask is act with a body, which is sent as JSON; nil: without one.
+func (c *api) ask(ctx context.Context, path, idempotencyKey string, body any) answer {
 	ctx, cancel := context.WithTimeout(ctx, actionLimit)
 	defer cancel()
 	wait := 50 * time.Millisecond
 	var last answer
 	for {
-		got, retryAfter, err := c.attempt(ctx, http.MethodPost, path, idempotencyKey)
+		got, retryAfter, err := c.attempt(ctx, http.MethodPost, path, idempotencyKey, body)
 		if err == nil {
 			last = got
 			if !again(got.status) {
@@ -128,16 +170,16 @@ func again(status int) bool {
 
 // call reads one call.
 func (c *api) call(ctx context.Context, id string) (answer, error) {
-	got, _, err := c.attempt(ctx, http.MethodGet, "/v1/calls/"+url.PathEscape(id), "")
+	got, _, err := c.attempt(ctx, http.MethodGet, "/v1/calls/"+url.PathEscape(id), "", nil)
 	return got, err
 }
 
 // attempt sends one request and decodes what it is answered with.
-func (c *api) attempt(ctx context.Context, method, path, idempotencyKey string) (answer, time.Duration, error) {
+func (c *api) attempt(ctx context.Context, method, path, idempotencyKey string, content any) (answer, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
 	defer cancel()
 	began := time.Now()
-	status, header, body, err := c.exchange(ctx, method, path, idempotencyKey)
+	status, header, body, err := c.exchange(ctx, method, path, idempotencyKey, content)
 	if err != nil {
 		return answer{}, 0, err
 	}
@@ -168,7 +210,7 @@ func (c *api) calls(ctx context.Context, agentSID string, states ...string) ([]a
 	if agentSID != "" {
 		query.Set("agent", agentSID)
 	}
-	status, _, body, err := c.exchange(ctx, http.MethodGet, "/v1/calls?"+query.Encode(), "")
+	status, _, body, err := c.exchange(ctx, http.MethodGet, "/v1/calls?"+query.Encode(), "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -185,10 +227,21 @@ func (c *api) calls(ctx context.Context, agentSID string, states ...string) ([]a
 }
 
 // exchange sends a request and reads the whole answer.
-func (c *api) exchange(ctx context.Context, method, path, idempotencyKey string) (status int, header http.Header, body []byte, err error) {
-	r, err := http.NewRequestWithContext(ctx, method, c.base+path, nil)
+func (c *api) exchange(
+	ctx context.Context, method, path, idempotencyKey string, content any,
+) (status int, header http.Header, body []byte, err error) {
+	var sent []byte
+	if content != nil {
+		if sent, err = json.Marshal(content); err != nil {
+			return 0, nil, nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(sent))
 	if err != nil {
 		return 0, nil, nil, err
+	}
+	if content != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Authorization", "Bearer "+c.key)
 	if idempotencyKey != "" {

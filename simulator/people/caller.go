@@ -138,6 +138,9 @@ func (p *caller) intendsTalking(v view, s shared, add func(time.Time, float64, f
 	if p.c.hangsUpOn > 0 && v.held {
 		add(v.heldAt, p.c.hangsUpOn, func() { p.hangUp(CallerHangsUp, "hangs up while on hold") })
 	}
+	if !s.leaveAt.IsZero() {
+		add(s.leaveAt, 0, func() { p.hangUp(CallerHangsUp, "has had enough and hangs up") })
+	}
 	if p.c.ender == callerEnds && !s.doneAt.IsZero() {
 		said := s.doneAt // never in the same breath as the agent's last word
 		if end := v.togetherAt.Add(p.r.seconds(p.c.talkFor - 0.5)); end.After(said) {
@@ -150,6 +153,14 @@ func (p *caller) intendsTalking(v view, s shared, add func(time.Time, float64, f
 	}
 	if p.c.goodbye > 0 && s.ender != nobody {
 		add(s.goneAt, p.c.goodbye, func() { p.hangUp(CallerHangsUp, "hangs up too") })
+		return
+	}
+	if !s.awaited.IsZero() {
+		add(s.awaited.Add(p.r.limits.alone), comingWithin, func() {
+			p.r.violation(p.w.line.CallSID(), "%s waited for %s, and nobody came or said goodbye (%s)",
+				p.c.caller, time.Since(s.awaited).Round(time.Second), p.c.scenario)
+			p.hangUp(CallerHangsUp, "gives up on the music")
+		})
 		return
 	}
 	add(s.goneAt.Add(p.r.limits.alone), 0, func() {

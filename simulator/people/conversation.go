@@ -26,18 +26,26 @@ type shared struct {
 
 	declines         int       // offers that are still to be rejected on the desktop
 	rejects, ignores int       // rings that are still to come to nothing
+	voicemails       int       // rings that a voicemail is still to answer
 	rangAt           time.Time // an agent's phone rang first
 	answered         bool      // an agent picked up
 	agents           int       // agents' lines in the room
 	goneAt           time.Time // the last of them left
 	doneAt           time.Time // the agent has done what he wanted (hold, mute), and the talk may end
 	ender            ender
+
+	turns   []turn                 // still to be played
+	guest   guest                  // who was asked to come, last
+	awaited time.Time              // since then the caller is alone, and somebody is on the way; zero: not so
+	leaveAt time.Time              // the caller hangs up then; zero: as planned
+	checks  []func(apiCall) string // of the call as Holdfast shows it in the end
+	atEnd   []func()               // when the call is over
 }
 
 func newConversation(p plan) *conversation {
 	return &conversation{
 		plan: p, over: make(chan struct{}), changed: make(chan struct{}),
-		s: shared{rejects: p.rejects, ignores: p.ignores, declines: p.declinesFirst},
+		s: shared{rejects: p.rejects, ignores: p.ignores, declines: p.declinesFirst, voicemails: p.voicemails, turns: p.turns},
 	}
 }
 
@@ -88,6 +96,7 @@ const (
 	answers reaction = iota
 	rejects
 	ignores
+	records // a voicemail answers, listens, and presses nothing
 )
 
 // ring notes that an agent's phone rings, and says what he does.
@@ -105,6 +114,9 @@ func (c *conversation) ring() (r reaction) {
 		case s.ignores > 0:
 			s.ignores--
 			r = ignores
+		case s.voicemails > 0:
+			s.voicemails--
+			r = records
 		default:
 			r = answers
 		}
@@ -120,6 +132,11 @@ func (c *conversation) declines() (yes bool) {
 		}
 	})
 	return yes
+}
+
+// said notes that nothing is left to be talked about.
+func (c *conversation) said() {
+	c.update(func(s *shared) { s.doneAt = time.Now() })
 }
 
 // enter and leave count the agents' lines in the room.
@@ -156,6 +173,8 @@ func (c *conversation) verdict() (result, string) {
 		return resultStopped, ""
 	case talked && s.ender != nobody:
 		return resultCompleted, ""
+	case talked && !s.awaited.IsZero() && len(v.heard) > 0: // nobody could be found, and he was told
+		return resultCompleted, ""
 	case talked:
 		return resultLost, "dropped in the middle of a talk (" + v.status + ")"
 	case s.ender == callerEnds, s.ender == callerLost:
@@ -182,7 +201,7 @@ func (c *conversation) outcomes(r result) []string {
 	switch r {
 	case resultCompleted:
 		allowed := []string{"completed"}
-		if s.ender == agentDies {
+		if s.ender == agentDies || s.ender == nobody {
 			allowed = append(allowed, "failed")
 		}
 		if v.endedAt.Sub(v.togetherAt) < soon { // gone almost before he came: webhooks keep no order
@@ -208,6 +227,12 @@ func (c *conversation) disagrees(r result, call apiCall) string {
 	}
 	if l, ok := call.leg(func(l apiLeg) bool { return l.State != "left" }); ok {
 		return "it ended, and Holdfast says that the " + l.Role + "'s leg is " + quoteOr(l.State, "stateless")
+	}
+	shared, _ := c.now()
+	for _, check := range shared.checks {
+		if wrong := check(call); wrong != "" {
+			return wrong
+		}
 	}
 	if call.From != c.from {
 		return "it came from " + c.from + ", Holdfast says " + quoteOr(call.From, "nobody")

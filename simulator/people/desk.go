@@ -13,6 +13,11 @@ type desk struct {
 	c *conversation
 	w *watch // his own line
 
+	part    part
+	serves  bool // the call is his, or was
+	fell    bool // his browser died in it, or he hung up by mistake
+	excused bool // what takes him out of the call is known: he handed it on, or a supervisor took it
+
 	call   string // the call's ID, once the desktop has shown it
 	unsure bool   // an action was accepted and not verified: what comes next may be refused with reason
 }
@@ -41,9 +46,16 @@ func (d *desk) talk(ctx context.Context) {
 		return
 	}
 	began := time.Now()
-	d.episode(ctx, d.c.hold, "hold", AgentHolds, AgentUnholds)
-	d.episode(ctx, d.c.mute, "mute", AgentMutes, AgentUnmutes)
-	d.c.update(func(s *shared) { s.doneAt = time.Now() })
+	if d.part == first {
+		d.episode(ctx, d.c.hold, "hold", AgentHolds, AgentUnholds)
+		d.episode(ctx, d.c.mute, "mute", AgentMutes, AgentUnmutes)
+	}
+	for t := d.c.next(); t != nil; t = d.c.next() {
+		if v, _ := d.w.now(); v.ended || !d.a.r.pause(ctx, d.w, 1) || !t.play(ctx, d) {
+			return
+		}
+	}
+	d.c.said()
 	if d.c.ender == callerEnds {
 		return
 	}
@@ -160,7 +172,7 @@ func (d *desk) finish(ctx context.Context) {
 	case agentDies:
 		d.a.r.tell(AgentCrashes, name, d.call, "vanishes: the browser died")
 		d.a.crash()
-	case nobody, callerEnds, callerLost, runEnds: // somebody else was faster
+	case nobody, callerEnds, callerLost, runEnds, guestHangs, nobodyCame: // somebody else was faster
 	}
 }
 

@@ -14,7 +14,13 @@ const (
 	entranceStudio = "studio"
 	entranceFlex   = "flex"
 	entrancePair   = "pair"
+	// An agent hears who calls before he meets him; one agent alone serves what this number leads to.
+	entranceAnnounce = "announce"
+	entranceSolo     = "solo"
 )
+
+// MusicPath is where [ForeignVoice] has music for holds.
+const MusicPath = "/music"
 
 // ForeignVoice is somebody else's voice URL, such as a Studio flow's: it enqueues every caller to the routing workflow that its query names
 // ("?workflow=WW…"), with attributes of its own and none of the application's, and knows nothing of the application.
@@ -31,6 +37,11 @@ func ForeignVoice() http.Handler {
 		Enqueue enqueue  `xml:"Enqueue"`
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == MusicPath {
+			w.Header().Set("Content-Type", "audio/mpeg")
+			_, _ = w.Write([]byte("no simulated line carries sound")) // who hung up hears nothing
+			return
+		}
 		workflow := r.URL.Query().Get("workflow")
 		if workflow == "" {
 			http.Error(w, "no workflow", http.StatusBadRequest)

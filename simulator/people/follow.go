@@ -146,6 +146,21 @@ func (r *run) called(id string) *conversation {
 	return r.byCall[id]
 }
 
+// guestAt is the conversation that an agent with this address is asked into.
+func (r *run) guestAt(address string) *conversation {
+	r.mu.Lock()
+	all := slices.Collect(maps.Values(r.byCall))
+	r.mu.Unlock()
+	i := slices.IndexFunc(all, func(c *conversation) bool {
+		s, _ := c.now()
+		return s.guest.expected && s.guest.w == nil && s.guest.address == address
+	})
+	if i < 0 {
+		return nil
+	}
+	return all[i]
+}
+
 // inRoom is the conversation whose caller is in a conference: the likely one, if it is. The caller's own line may tell of his joining
 // a moment later than the agent's. Nobody of the run in that room: a stranger's conversation.
 func (r *run) inRoom(ctx context.Context, room string, likely *conversation) *conversation {

@@ -8,6 +8,15 @@ import (
 	"holdfast/simulator"
 )
 
+// A part is what an agent is to a call whose ring he hears.
+type part int
+
+const (
+	first   part = iota // the call comes to him
+	invited             // a colleague hands it to him, or wants him to join; or everybody else is gone
+	back                // he was in it, and is asked to come back
+)
+
 // take is one ring of an agent's phone and what comes of it, to the end of the wrap-up.
 func (a *agent) take(ctx context.Context, line simulator.Line) {
 	w := a.r.observe(line)
@@ -23,29 +32,87 @@ func (a *agent) take(ctx context.Context, line simulator.Line) {
 	name, call := a.entry.Name, c.id()
 	defer a.handled(call)
 	a.r.tell(AgentRings, name, call, "hears the phone: %s", c.caller)
-	switch c.ring() {
+	p := a.partIn(c)
+	does, after := a.reacts(c, p)
+	switch does {
 	case rejects:
-		if a.r.pause(ctx, w, c.answerAfter) {
-			a.r.tell(AgentRejects, name, call, "rejects the call")
-			line.Reject()
-			w.until(ctx, 0, hasEnded)
-		}
+		a.refuse(ctx, w, c, p, after)
 		return
 	case ignores:
 		a.r.tell(AgentIgnores, name, call, "lets it ring")
 		w.until(ctx, 0, hasEnded)
 		return
-	case answers:
+	case answers, records:
 	}
-	if !a.r.pause(ctx, w, c.answerAfter) {
+	if !a.r.pause(ctx, w, after) {
 		a.r.tell(AgentMissed, name, call, "was about to answer: it stopped ringing")
 		return
 	}
-	a.pickUp(ctx, w, c)
+	if does == records {
+		a.record(ctx, w, c)
+		return
+	}
+	a.pickUp(ctx, w, c, p)
+}
+
+// partIn says what the agent is to the call whose ring he hears.
+func (a *agent) partIn(c *conversation) part {
+	s, _ := c.now()
+	if ok, _ := a.look(func() bool { return slices.Contains(a.lost, c) }); ok && !s.awaited.IsZero() {
+		return back
+	}
+	if s.answered && s.guest.expected {
+		return invited
+	}
+	return first
+}
+
+// reacts says what he does about the ring, and after how long.
+func (a *agent) reacts(c *conversation, p part) (reaction, float64) {
+	switch p {
+	case invited:
+		s, _ := c.now()
+		return s.guest.welcome.does, s.guest.welcome.after
+	case back:
+		return answers, c.answerAfter / 2
+	case first:
+	}
+	return c.ring(), c.answerAfter
+}
+
+// refuse rejects a ring: one that TaskRouter offers by a task is rejected on the desktop, for to TaskRouter a busy phone is no answer.
+func (a *agent) refuse(ctx context.Context, w *watch, c *conversation, p part, after float64) {
+	if !a.r.pause(ctx, w, after) {
+		return
+	}
+	a.r.tell(AgentRejects, a.entry.Name, c.id(), "rejects the call")
+	if p == invited {
+		a.decide(ctx, offer{call: c.id()}, "reject")
+		if w.until(ctx, a.r.limits.lineEnd, hasEnded) {
+			return
+		}
+	}
+	w.line.Reject()
+	w.until(ctx, 0, hasEnded)
+}
+
+// record is a voicemail that answers in the agent's place: it listens, and presses nothing. It must never meet the caller.
+func (a *agent) record(ctx context.Context, w *watch, c *conversation) {
+	a.r.tell(AgentAnswers, a.entry.Name, c.id(), "does not answer; the voicemail does")
+	w.line.Answer()
+	w.until(ctx, 0, func(v view) bool { return v.joined || v.ended })
+	if v, _ := w.now(); !v.joinedAt.IsZero() {
+		a.r.violation(c.id(), "the voicemail of %s was let into the call", a.entry.Name)
+		w.line.HangUp()
+		return
+	}
+	if v, _ := w.now(); v.answered && len(v.heard) == 0 && ctx.Err() == nil && !c.callerGone() {
+		a.r.violation(c.id(), "the voicemail of %s heard no announcement", a.entry.Name)
+	}
 }
 
 // pickUp answers, talks and wraps up.
-func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation) {
+func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation, p part) {
 	a.update(func() { a.lines[w] = struct{}{} })
 	defer a.update(func() {
 		delete(a.lines, w)
@@ -59,16 +126,17 @@ func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation) {
 	}
 	c.update(func(s *shared) { s.answered = true })
 	a.r.tell(AgentAnswers, a.entry.Name, c.id(), "answers")
-	if !w.until(ctx, 0, func(v view) bool { return v.joined || v.ended }) {
-		return
-	}
+	a.confirm(ctx, w)
 	if v, _ := w.now(); v.joinedAt.IsZero() { // the caller had gone while the agent picked up
 		return
 	}
-	d := &desk{a: a, c: c, w: w}
+	d := &desk{a: a, c: c, w: w, part: p}
+	d.come()
 	if d.meet(ctx) {
 		d.c.enter()
-		d.talk(ctx)
+		if d.hasCall(ctx) {
+			d.talk(ctx)
+		}
 		w.until(ctx, 0, hasEnded)
 		d.c.leave()
 	}
@@ -76,10 +144,58 @@ func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation) {
 	if ctx.Err() != nil {
 		return
 	}
-	a.checkWhoEnded(ctx, d.c)
+	if d.serves && !d.excused {
+		a.checkWhoEnded(ctx, d.c)
+	}
 	if a.untilUp(ctx) { // a crashed desktop shows nothing until it is back
 		d.wrapUp(ctx)
 	}
+}
+
+// confirm waits until the agent is in the room, and presses 1 whenever he is told something before: that is what he is asked for, if
+// anything.
+func (a *agent) confirm(ctx context.Context, w *watch) {
+	told := 0
+	w.until(ctx, 0, func(v view) bool {
+		if v.joined || v.ended {
+			return true
+		}
+		if len(v.heard) > told {
+			told = len(v.heard)
+			a.r.spawn(func() {
+				if a.r.pause(ctx, w, 0.3) {
+					w.line.Press("1")
+				}
+			})
+		}
+		return false
+	})
+}
+
+// come tells the others who is in the room now.
+func (d *desk) come() {
+	switch d.part {
+	case invited:
+		d.c.update(func(s *shared) { s.guest.w, s.guest.agent = d.w, d.a.sid })
+	case back:
+		d.c.update(func(s *shared) { s.awaited, s.guest = time.Time{}, guest{} })
+		d.a.update(func() { d.a.lost = slices.DeleteFunc(d.a.lost, func(c *conversation) bool { return c == d.c }) })
+	case first:
+	}
+}
+
+// hasCall waits until the call is the agent's; false when his line ends first. Who answers a ring of TaskRouter's or comes back has it at once.
+func (d *desk) hasCall(ctx context.Context) bool {
+	if d.part == invited {
+		d.c.await(ctx, 0, d.w.done, func(s shared) bool { return s.guest.w == d.w && (s.guest.has || s.guest.takes) })
+		s, _ := d.c.now()
+		if s.guest.w != d.w || !(s.guest.has || s.guest.takes) {
+			return false
+		}
+		d.c.update(func(s *shared) { s.awaited = time.Time{} })
+	}
+	d.serves = true
+	return true
 }
 
 // untilUp waits until the agent is at his desk.
@@ -116,7 +232,7 @@ func (a *agent) identify(ctx context.Context, w *watch) *conversation {
 	}
 	var found *conversation
 	offered := func(call, state string) bool { // under the agent's lock
-		if (state != stateReserved && state != stateConnecting) || a.handling[call] {
+		if (state != stateReserved && state != stateConnecting && !a.assigned[call]) || a.handling[call] {
 			return false
 		}
 		if found = a.r.called(call); found != nil {
@@ -130,9 +246,24 @@ func (a *agent) identify(ctx context.Context, w *watch) *conversation {
 				return true
 			}
 		}
+		for call := range a.assigned {
+			if offered(call, "") {
+				return true
+			}
+		}
+		for _, c := range a.lost { // whoever was dropped and hears the phone knows who it is
+			if s, _ := c.now(); !s.awaited.IsZero() {
+				found = c
+				return true
+			}
+		}
 		return false
 	}
 	ask := func() bool {
+		if c := a.r.guestAt(a.entry.Address); c != nil {
+			found = c
+			return true
+		}
 		calls, err := a.api.calls(ctx, a.sid, stateReserved, stateConnecting)
 		if err != nil { // the server may be away for a moment
 			return false
@@ -156,6 +287,7 @@ func (a *agent) identify(ctx context.Context, w *watch) *conversation {
 func (a *agent) handled(call string) {
 	a.update(func() {
 		delete(a.handling, call)
+		delete(a.assigned, call)
 		if s := a.states[call]; s == stateReserved || s == stateConnecting {
 			delete(a.states, call)
 		}

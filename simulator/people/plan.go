@@ -26,6 +26,12 @@ type plan struct {
 
 	cancelAfter float64 // an administrator cancels the task this long after the caller began to hear music; 0: nobody does
 
+	// What happens in the middle of the talk, in this order, and how many agents it takes besides the first.
+	turns  []turn
+	others int
+	// The agent's phone is to be answered by a voicemail first, as often as this.
+	voicemails int
+
 	// The agent.
 	declinesFirst    int  // how many offers are rejected on the desktop before one is accepted
 	ownInstruction   bool // the desktop accepts without Holdfast
@@ -51,6 +57,8 @@ const (
 	agentLeaves ender = "the agent left by the API"
 	agentEnds   ender = "the agent ended the call by the API"
 	agentDies   ender = "the agent's line dropped"
+	guestHangs  ender = "somebody who was brought in hung up"
+	nobodyCame  ender = "nobody came back to the caller"
 	runEnds     ender = "the run was stopped"
 )
 
@@ -87,15 +95,15 @@ func newPlanner(script *Script, name string, seed uint64) (*planner, error) {
 			p.open = append(p.open, n)
 		}
 	}
-	if _, ok := p.entrances[chosen.entrance]; chosen.entrance != "" && !ok {
-		return nil, fmt.Errorf("scenario %s: script %q has no number with the entrance %q", name, script.Name, chosen.entrance)
+	if what := p.lacks(chosen); what != "" {
+		return nil, fmt.Errorf("scenario %s: script %q has no %s", name, script.Name, what)
 	}
 	if name != Mix {
 		p.weights = []weighted{{chosen, 1}}
 		return p, nil
 	}
 	for _, s := range Scenarios() { // in their order, for a map has none
-		if _, there := p.entrances[s.entrance]; s.entrance != "" && !there {
+		if p.lacks(s) != "" {
 			continue
 		}
 		if w := script.Mix[s.Name]; w > 0 && (!s.unstaffed || len(p.closed) > 0 || s.Name == abandonQueue) {
@@ -106,6 +114,23 @@ func newPlanner(script *Script, name string, seed uint64) (*planner, error) {
 		return nil, fmt.Errorf("script %q: its mix leaves no scenario that its numbers allow", script.Name)
 	}
 	return p, nil
+}
+
+// lacks says what the script would need for a scenario; empty: nothing.
+func (p *planner) lacks(s Scenario) string {
+	if _, there := p.entrances[s.entrance]; s.entrance != "" && !there {
+		return fmt.Sprintf("number with the entrance %q", s.entrance)
+	}
+	o := p.of(0)
+	switch {
+	case s.supervisors > len(p.script.Centre.Supervisors):
+		return fmt.Sprintf("%d supervisors", s.supervisors)
+	case s.Name == "transfer-timed-out" && len(o.empty) == 0:
+		return "queue that nobody serves"
+	case s.Name == "transfer-unavailable" && len(o.offDuty) == 0:
+		return "agent who is off duty"
+	}
+	return ""
 }
 
 // unstaffed says that the run needs agents to stay away: it is about callers whom nobody serves, and no number is closed.
@@ -135,14 +160,27 @@ func (p *planner) draw(n int) plan {
 	if rng.Float64() < kind.HangsUpFirst {
 		c.ender = callerEnds
 	}
-	// Most people hang up when the other has said goodbye; some wait for the tone.
+	// Most people hang up when the other has said goodbye; some wait for the tone, and their agents end the call by the button: who
+	// only hangs up is brought back to a caller who stays.
 	if c.goodbye = 0.5 + 1.5*rng.Float64(); rng.Float64() < 0.25 {
 		c.goodbye = 0
+		if c.ender == agentHangs {
+			c.ender = agentEnds
+		}
 	}
 	if s.entrance != "" {
 		c.number = p.entrances[s.entrance]
 	}
-	s.shape(&c, rng, agents)
+	if s.shape != nil {
+		s.shape(&c, rng, agents)
+	}
+	if s.turns != nil {
+		c.patience, c.hold, c.mute = 0, nil, nil
+		c.turns = s.turns(p.of(n), rng)
+		for _, t := range c.turns {
+			c.others = max(c.others, t.takes())
+		}
+	}
 	return c
 }
 

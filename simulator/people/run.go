@@ -19,6 +19,10 @@ type RunConfig struct {
 	BaseURL       string
 	Keys          func(agentSID string) string
 	SupervisorKey string
+	// SupervisorKeys gives the API key of a supervisor of the script, by his name. nil: nobody supervises.
+	SupervisorKeys func(name string) string
+	// Music is an address of audio for holds of one's own; "": no such holds.
+	Music string
 
 	// Calls is how many calls are placed; 0: no end until ctx does, which is then no error.
 	Calls int
@@ -77,6 +81,8 @@ type run struct {
 	reader  *api // the supervisor's
 	book    *book
 	agents  []*agent
+
+	supervisors *supervisors
 
 	requestsBefore int // what provisioning asked of Twilio is no call's
 
@@ -152,8 +158,8 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 		return nil, errors.New("run: agents and supervisor need API keys")
 	case cfg.Calls < 0 || cfg.Rate < 0 || cfg.Agents < 0:
 		return nil, errors.New("run: calls, rate and agents must not be below 0")
-	case cfg.Agents > len(script.Centre.Agents):
-		return nil, fmt.Errorf("run: %d agents are wanted, the script has %d; Staff makes more", cfg.Agents, len(script.Centre.Agents))
+	case cfg.Agents > script.counted():
+		return nil, fmt.Errorf("run: %d agents are wanted, the script has %d; Staff makes more", cfg.Agents, script.counted())
 	}
 	if cfg.Scenario == "" {
 		cfg.Scenario = Mix
@@ -186,6 +192,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 		learn: cfg.Patience + learnLimit, readModel: cfg.Patience + readModelLimit,
 	}
 	r.limits.wrap = r.limits.end / 2
+	r.supervisors = newSupervisors(r)
 	r.reader = &api{http: r.http, base: cfg.BaseURL, key: cfg.SupervisorKey}
 	return r, r.hire()
 }
@@ -194,12 +201,15 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 func (r *run) hire() error {
 	entries := r.script.Centre.Agents
 	if r.cfg.Agents > 0 {
-		entries = entries[:r.cfg.Agents]
+		entries = r.script.Staff(r.cfg.Agents).Centre.Agents
 	}
 	if r.planner.unstaffed() {
 		entries = nil
 	}
 	for n, entry := range entries {
+		if entry.OffDuty {
+			continue
+		}
 		if r.centre.Agents[entry.Name] == "" {
 			return fmt.Errorf("run: the centre has no agent %q; was it built from another script?", entry.Name)
 		}
@@ -241,35 +251,45 @@ func (r *run) open(ctx context.Context) error {
 func (r *run) placeCalls(ctx context.Context) int {
 	room := 0
 	for _, a := range r.agents {
-		room += a.entry.Capacity
+		if a.entry.counts() {
+			room += a.entry.Capacity
+		}
 	}
 	if room == 0 { // nobody is at work on purpose; callers come all the same
 		room = len(r.script.Centre.Agents)
 	}
-	slots := make(chan struct{}, max(1, room))
+	room = max(1, room)
+	slots := make(chan struct{}, room)
 	rng := dice(r.cfg.Seed, forArrivals, 0)
 	next := time.Now()
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	for n := 1; r.cfg.Calls == 0 || n <= r.cfg.Calls; n++ {
 		free := func() {}
+		c := newConversation(r.planner.draw(n))
 		if r.cfg.Rate > 0 {
 			if !sleep(ctx, time.Until(next)) {
 				return n - 1
 			}
 			next = next.Add(time.Duration((0.5 + rng.Float64()) / r.cfg.Rate * float64(time.Second)))
 		} else {
-			select {
-			case slots <- struct{}{}:
-				free = func() { <-slots }
-			case <-ctx.Done():
-				return n - 1
+			hands := min(1+c.others, room)
+			for range hands {
+				select {
+				case slots <- struct{}{}:
+				case <-ctx.Done():
+					return n - 1
+				}
+			}
+			free = func() {
+				for range hands {
+					<-slots
+				}
 			}
 		}
 		if ctx.Err() != nil {
 			return n - 1
 		}
-		c := newConversation(r.planner.draw(n))
 		calls.Go(func() { r.live(ctx, c, free) })
 	}
 	return r.cfg.Calls
@@ -279,6 +299,7 @@ func (r *run) placeCalls(ctx context.Context) int {
 func (r *run) live(ctx context.Context, c *conversation, free func()) {
 	r.expect(c)
 	defer r.forget(c)
+	defer c.clean()
 	r.book.started(c.scenario)
 	res, why := r.place(ctx, c)
 	free()

@@ -23,9 +23,10 @@ type floor struct {
 
 const scale = 10 * time.Millisecond
 
-// beyondTheFake are scenarios that need more of Holdfast than the tests' fake does: it knows no task, and no two offers at a time. They are run
+// beyondTheFake are scenarios that need more of Holdfast than the tests' fake does: it knows no task, no two offers at a time, and nobody but one customer and
+// one agent. They are run
 // against the real one, end to end.
-var beyondTheFake = []string{"task-canceled", "two-ring"}
+var beyondTheFake = append([]string{"task-canceled", "two-ring", "agent-crash"}, names(live, func(s Scenario) string { return s.Name })...)
 
 func setup(t *testing.T, scriptName string, corrupt func(*fakeHoldfast)) *floor {
 	t.Helper()
@@ -61,9 +62,9 @@ func (f *floor) run(t *testing.T) Report {
 func TestProvision(t *testing.T) {
 	t.Parallel()
 	f := setup(t, "floor", nil)
-	require.Len(t, f.centre.Agents, 6)
-	require.Len(t, f.centre.Queues, 4)
-	require.Len(t, f.centre.Numbers, 6)
+	require.Len(t, f.centre.Agents, 8)
+	require.Len(t, f.centre.Queues, 5)
+	require.Len(t, f.centre.Numbers, 8)
 	for prefix, sids := range map[string]map[string]string{
 		"WK": f.centre.Agents, "WQ": f.centre.Queues, "WW": f.centre.RoutingWorkflows, "PN": f.centre.Numbers, "WA": f.centre.Availabilities,
 	} {
@@ -164,7 +165,7 @@ func TestPeopleNotice(t *testing.T) {
 		f.cfg.Scenario, f.cfg.Calls, f.cfg.Agents, f.cfg.AloneLimit = "agent-crash", 1, 1, 300*time.Millisecond
 		r := f.run(t)
 		require.False(t, r.OK())
-		require.Contains(t, r.Violations[0], "was left alone")
+		require.Contains(t, r.Violations[0], "nobody came or said goodbye")
 	})
 }
 

@@ -21,13 +21,20 @@ type Scenario struct {
 	// scenario has its agents stay away.
 	unstaffed bool
 	entrance  string // it is about the number with this entrance
-	shape     func(p *plan, rng *rand.Rand, agents AgentScript)
+	// supervisors is how many it needs at once.
+	supervisors int
+	shape       func(p *plan, rng *rand.Rand, agents AgentScript)
+	// turns are what happens in the middle of the talk; nil: nothing besides what shape says.
+	turns func(o origin, rng *rand.Rand) []turn
 }
 
 // Scenarios lists all of them, the default first.
 func Scenarios() []Scenario { return slices.Clone(scenarios) }
 
-var scenarios = []Scenario{
+var scenarios = slices.Concat(basic, live)
+
+// basic are the scenarios of how calls come in, and end.
+var basic = []Scenario{
 	{Name: Mix, Description: "All of them, by the script's weights."},
 	{
 		Name: "standard", Description: "Ring, accept, talk, one hold, hang up, wrap up.",
@@ -79,12 +86,24 @@ var scenarios = []Scenario{
 		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender, p.goodbye = 0, agentEnds, 0 },
 	},
 	{
-		Name: "agent-hangs-up", Description: "The agent hangs up his phone; the caller follows, or waits to be let go.",
-		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender = 0, agentHangs },
+		Name: "agent-hangs-up", Description: "The agent hangs up his phone; the caller follows, or it was a mistake: his phone rings, and he is back.",
+		shape: func(p *plan, rng *rand.Rand, _ AgentScript) {
+			if p.patience, p.ender = 0, agentHangs; p.goodbye == 0 {
+				p.goodbye = 0.5 + rng.Float64()
+			}
+		},
+		turns: func(_ origin, rng *rand.Rand) []turn {
+			if rng.IntN(2) == 0 {
+				return nil
+			}
+			return []turn{fall{agent: isRung, hangsUp: true}}
+		},
 	},
 	{
-		Name: "agent-crash", Description: "The agent's browser dies in the middle of a talk; the caller stays.",
-		shape: func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience, p.ender, p.goodbye = 0, agentDies, 0 },
+		Name: "agent-crash", Description: "The agent's browser dies in the middle of a talk; he is back in a while, or somebody else comes.",
+		turns: func(_ origin, rng *rand.Rand) []turn {
+			return []turn{fall{agent: isRung, after: 20 * rng.Float64()}}
+		},
 	},
 	{
 		Name: "mute", Description: "The agent mutes himself for a while.",
@@ -146,6 +165,12 @@ var defaultMix = map[string]float64{
 	"standard": 40, "plain": 16, "abandon-queue": 5, "abandon-ringing": 5, "abandon-hold": 3, "reject": 6, "no-answer": 3,
 	"no-agents": 2, "agent-leaves-by-api": 4, "agent-ends-by-api": 4, "agent-hangs-up": 4, "agent-crash": 1, "mute": 4, "keys": 2,
 	"line-lost": 3, "studio": 4, "flex": 5, "flex-own": 1, "two-ring": 3, "anonymous": 3, "task-canceled": 1,
+
+	"hold-music": 4, "join-number": 4, "join-agent": 3, "cold-agent": 3, "cold-queue": 3, "cold-number": 3, "cold-supervisor": 2,
+	"warm-agent": 4, "warm-queue": 3, "warm-number": 4, "warm-supervisor": 2, "transfer-busy": 2, "transfer-no-answer": 2,
+	"transfer-rejected": 2, "transfer-timed-out": 2, "transfer-unavailable": 2, "transfer-customer-left": 2, "transfer-agent-left": 2,
+	"transfer-canceled": 2, "transfer-chain": 3, "supervise": 4, "supervise-many": 2, "take-over": 2, "help": 2, "crash-rejoin": 2,
+	"crash-ring": 2, "crash-queue": 2, "crash-nobody": 1, "announced": 3, "voicemail": 2, "collision": 4,
 }
 
 func scenario(name string) (Scenario, bool) {

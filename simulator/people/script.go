@@ -39,6 +39,8 @@ type CentreScript struct {
 	RoutingWorkflows   []RoutingScript `yaml:"routing_workflows"`
 	Numbers            []NumberScript  `yaml:"numbers"`
 	Agents             []AgentEntry    `yaml:"agents"`
+	// Supervisors answer their phones when a call is to be listened to, or handed to them. Default: nobody.
+	Supervisors []SupervisorEntry `yaml:"supervisors"`
 }
 
 // AvailabilityScript is one availability (TaskRouter: Activity).
@@ -67,8 +69,9 @@ type RoutingScript struct {
 
 // Modes of a routing workflow.
 const (
-	ModeDesktop = "desktop"
-	ModeFlex    = "flex"
+	ModeDesktop  = "desktop"
+	ModeFlex     = "flex"
+	ModeAnnounce = "announce" // the application rings the agent, tells him who calls, and asks for a key before they meet
 )
 
 // FilterScript is one filter of a routing workflow; the first whose expression over the task's attributes holds is taken.
@@ -96,7 +99,8 @@ type NumberScript struct {
 	// Closed says that nobody staffs what this number leads to: its callers wait until they give up.
 	Closed bool `yaml:"closed"`
 	// Entrance makes this number the one that the scenarios of that entrance dial, and no others: "studio", where the number's voice URL
-	// is somebody else's; "flex"; "pair", where several agents ring at once.
+	// is somebody else's; "flex"; "pair", where several agents ring at once; "announce", whose routing announces the caller; "solo", which
+	// one agent alone serves.
 	Entrance string `yaml:"entrance"`
 	// Attributes are task attributes that the application is asked to give this number's calls.
 	Attributes map[string]any `yaml:"attributes"`
@@ -109,6 +113,19 @@ type AgentEntry struct {
 	Skills     []string       `yaml:"skills"`  // the attribute "skills"
 	Attributes map[string]any `yaml:"attributes"`
 	Capacity   int            `yaml:"capacity"` // calls at a time; default 1
+	// OffDuty says that he is on the books and never comes to work: whoever hands a call to him is told so.
+	OffDuty bool `yaml:"off_duty"`
+	// Apart says that he serves a queue of his own: he comes to work whatever number of agents is asked for, and is none of them.
+	Apart bool `yaml:"apart"`
+}
+
+// counts says whether the agent is one of those who share the work.
+func (a AgentEntry) counts() bool { return !a.OffDuty && !a.Apart }
+
+// SupervisorEntry is one supervisor of the centre: a phone, and a key to Holdfast's API.
+type SupervisorEntry struct {
+	Name    string `yaml:"name"`
+	Address string `yaml:"address"` // "client:sue", "+1…", "sip:…"
 }
 
 // AgentScript is how the agents behave. Each field's default is meant for a lively floor.
@@ -247,7 +264,14 @@ func (s *Script) fill() {
 // answer at client addresses of their own. n below 1 gives all agents of the script.
 func (s *Script) Staff(n int) *Script {
 	staffed := *s
-	have := s.Centre.Agents
+	have, others := []AgentEntry{}, []AgentEntry{}
+	for _, a := range s.Centre.Agents {
+		if a.counts() {
+			have = append(have, a)
+		} else {
+			others = append(others, a)
+		}
+	}
 	if n < 1 || len(have) == 0 {
 		return &staffed
 	}
@@ -258,8 +282,19 @@ func (s *Script) Staff(n int) *Script {
 		a.Address = "client:" + strings.ToLower(strings.ReplaceAll(a.Name, " ", "_"))
 		agents = append(agents, a)
 	}
-	staffed.Centre.Agents = agents
+	staffed.Centre.Agents = append(agents, others...)
 	return &staffed
+}
+
+// counted is how many agents share the work.
+func (s *Script) counted() int {
+	n := 0
+	for _, a := range s.Centre.Agents {
+		if a.counts() {
+			n++
+		}
+	}
+	return n
 }
 
 // away is the first availability in which nobody is offered calls: where agents begin.

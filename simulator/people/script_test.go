@@ -145,12 +145,12 @@ func TestBuiltInScripts(t *testing.T) {
 		})
 	}
 
-	t.Run("the demo has six agents and two queues", func(t *testing.T) {
+	t.Run("the demo has six agents at work, and a queue that nobody serves", func(t *testing.T) {
 		t.Parallel()
 		s, err := Load("demo")
 		require.NoError(t, err)
-		require.Len(t, s.Centre.Agents, 6)
-		require.Len(t, s.Centre.Queues, 2)
+		require.Equal(t, 6, s.counted())
+		require.Len(t, s.Centre.Queues, 3)
 	})
 
 	t.Run("a script that there is not", func(t *testing.T) {

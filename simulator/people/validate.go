@@ -67,18 +67,23 @@ func (c *CentreScript) validate(v *faults) {
 	open := false
 	for i, n := range c.Numbers {
 		open = open || !n.Closed && n.Entrance == ""
-		v.check(slices.Contains([]string{"", entranceStudio, entranceFlex, entrancePair}, n.Entrance), "centre.numbers[%d]: %q is no entrance", i, n.Entrance)
+		v.check(slices.Contains([]string{"", entranceStudio, entranceFlex, entrancePair, entranceAnnounce, entranceSolo}, n.Entrance), "centre.numbers[%d]: %q is no entrance", i, n.Entrance)
 		v.check(e164.MatchString(n.Number), "centre.numbers[%d]: %q is no E.164 number", i, n.Number)
 		v.check(slices.Contains(routings, n.Routing), "centre.numbers[%d]: routing %q is no routing workflow", i, n.Routing)
 	}
 	v.check(open, "centre: no number that is not closed")
 	agents := names(c.Agents, func(a AgentEntry) string { return strings.ToLower(a.Name) }) // as TaskRouter compares them
 	v.unique("centre.agents", agents)
-	v.unique("centre.agents: address", names(c.Agents, func(a AgentEntry) string { return a.Address }))
+	addresses := append(names(c.Agents, func(a AgentEntry) string { return a.Address }),
+		names(c.Supervisors, func(s SupervisorEntry) string { return s.Address })...)
+	v.unique("centre.agents: address", addresses)
+	v.unique("centre.supervisors", names(c.Supervisors, func(s SupervisorEntry) string { return s.Name }))
+	for i, s := range c.Supervisors {
+		v.check(reachable(s.Address), "centre.supervisors[%d]: address %q must be client:…, sip:… or an E.164 number", i, s.Address)
+	}
 	for i, a := range c.Agents {
 		at := fmt.Sprintf("centre.agents[%d]", i)
-		reachable := e164.MatchString(a.Address) || strings.HasPrefix(a.Address, "client:") || strings.HasPrefix(a.Address, "sip:")
-		v.check(reachable, "%s: address %q must be client:…, sip:… or an E.164 number", at, a.Address)
+		v.check(reachable(a.Address), "%s: address %q must be client:…, sip:… or an E.164 number", at, a.Address)
 		v.check(a.Capacity >= 1, "%s: capacity must be 1 or more", at)
 		for _, own := range []string{"skills", "contact_uri"} {
 			_, taken := a.Attributes[own]
@@ -87,10 +92,14 @@ func (c *CentreScript) validate(v *faults) {
 	}
 }
 
+func reachable(address string) bool {
+	return e164.MatchString(address) || strings.HasPrefix(address, "client:") || strings.HasPrefix(address, "sip:")
+}
+
 func (w *RoutingScript) validate(v *faults, at string, queues []string) {
 	v.check(w.ReservationTimeout >= 1 && w.ReservationTimeout <= 86400, "%s: reservation_timeout must be from 1 to 86400 seconds", at)
 	v.check(w.DefaultQueue == "" || slices.Contains(queues, w.DefaultQueue), "%s: default_queue %q is no queue", at, w.DefaultQueue)
-	v.check(w.Mode == ModeDesktop || w.Mode == ModeFlex, "%s: mode must be %s or %s", at, ModeDesktop, ModeFlex)
+	v.check(slices.Contains([]string{ModeDesktop, ModeFlex, ModeAnnounce}, w.Mode), "%s: mode must be %s, %s or %s", at, ModeDesktop, ModeFlex, ModeAnnounce)
 	v.check(len(w.Filters) > 0 || w.DefaultQueue != "", "%s: neither filters nor default_queue", at)
 	for i, f := range w.Filters {
 		at := fmt.Sprintf("%s.filters[%d]", at, i)

@@ -15,8 +15,12 @@ type view struct {
 	queuedAt, hearsAt, joinedAt, togetherAt, heldAt, endedAt time.Time // the first time each, heldAt the last; zero: never
 	holds, mutes                                             int       // how often each began: an action has one effect
 	room                                                     string    // the conference that he was in last
+	heard                                                    []string  // what was said and played outside the queue: the first of it
 	status                                                   string    // the final CallStatus
 }
+
+// keptHeard is enough for an announcement, some holds, and a goodbye.
+const keptHeard = 100
 
 // A watch reads a line's events and keeps the view.
 type watch struct {
@@ -84,11 +88,15 @@ func (w *watch) see(e simulator.LineEvent, at time.Time) {
 		v.joined, v.together, v.queued, v.held, v.muted = false, false, false, false, false
 		v.ended, v.endedAt, v.status = true, at, e.Detail
 		close(w.done)
-	case simulator.LineHears: // what is heard, nobody acts on: only that the waiting is no longer silent
-		if !v.queued || !v.hearsAt.IsZero() {
+	case simulator.LineHears:
+		switch {
+		case !v.queued && len(v.heard) < keptHeard:
+			v.heard = append(v.heard[:len(v.heard):len(v.heard)], e.Detail) // who has an older view keeps it
+		case v.queued && v.hearsAt.IsZero(): // nobody acts on what is heard there: only that the waiting is no longer silent
+			v.hearsAt = at
+		default:
 			return
 		}
-		v.hearsAt = at
 	}
 	close(w.changed)
 	w.changed = make(chan struct{})

@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,10 @@ func (d *desk) wrapUp(ctx context.Context) {
 		if d.call == "" {
 			return
 		}
+	}
+	if d.part == invited || d.excused {
+		d.wrapUpPart(ctx)
+		return
 	}
 	state := d.settled(ctx, a.r.limits.wrap)
 	if ctx.Err() != nil || state == stateEnded {
@@ -56,6 +61,36 @@ func (d *desk) settled(ctx context.Context, limit time.Duration) (state string) 
 	return state
 }
 
+// wrapUpPart is the work after a part of a call that goes on without the agent, or that others had besides him. An agent who is asked back
+// puts his notes away.
+func (d *desk) wrapUpPart(ctx context.Context) {
+	a := d.a
+	if d.fell { // his part is over once somebody came: himself, or another
+		d.c.await(ctx, 0, d.c.callerWatch().done, func(s shared) bool { return s.awaited.IsZero() })
+	}
+	if !d.serves && d.part == invited { // there was nothing to write down
+		d.complete(ctx)
+		return
+	}
+	a.r.tell(AgentWrapsUp, a.entry.Name, d.call, "writes notes")
+	if a.r.pause(ctx, nil, d.c.wrapUpFor) && !d.isBack() {
+		d.complete(ctx)
+	}
+}
+
+// isBack says whether the agent has another line into the call by now, or is awaited there.
+func (d *desk) isBack() bool {
+	back, _ := d.a.look(func() bool {
+		for w := range d.a.lines {
+			if v, _ := w.now(); w != d.w && v.room != "" && !v.ended {
+				return true
+			}
+		}
+		return false
+	})
+	return back
+}
+
 func (a *agent) lookState(call string) (state string, there bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,12 +113,19 @@ func (d *desk) complete(ctx context.Context) {
 		a.r.book.action("wrap-up", got)
 		switch got.status {
 		case http.StatusOK:
+			a.update(func() { a.lost = slices.DeleteFunc(a.lost, func(c *conversation) bool { return c == d.c }) })
 			a.r.tell(AgentFinishes, a.entry.Name, d.call, "is ready for the next call")
 			return
 		case http.StatusConflict: // over already, by its deadline; if not, it was too early, and he tries again
 			read, err := a.api.call(ctx, d.call)
 			if err == nil && read.status == http.StatusOK && read.call.State == stateEnded {
 				return
+			}
+			if d.isBack() {
+				return
+			}
+			if d.part == invited || d.excused { // his part may be over already; that it is over in the end, the world is asked
+				deadline = time.Now().Add(a.r.limits.wrap)
 			}
 			key = a.nextKey(d.call, "wrap-up") // a refusal would be remembered with its key
 		case http.StatusAccepted, http.StatusServiceUnavailable, 0:
