@@ -192,7 +192,7 @@ func (s *State) settleInvitations(now time.Time) {
 		l := s.Leg(i.Leg)
 		if i.Open() && (s.WantEnd || s.talkOver()) {
 			why := FailedCanceled
-			if s.customerGone() {
+			if s.customerGone() || !s.WantEnd { // the end of his conference may be told before his leaving
 				why = FailedCustomerLeft
 			}
 			s.fail(i, why, "")
