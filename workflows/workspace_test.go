@@ -215,7 +215,7 @@ func writeHistory(t *testing.T, name string, past *history.History) {
 	t.Helper()
 	b, err := protojson.Marshal(past)
 	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o750))
 	file, err := os.Create(name)
 	require.NoError(t, err)
 	packed := gzip.NewWriter(file)
