@@ -42,6 +42,7 @@ type app struct {
 	server    *handlers.Server
 	http      *http.Server
 	addr      string
+	owner     string // names this process in leases
 
 	stopLoops context.CancelFunc
 	loops     sync.WaitGroup
@@ -51,7 +52,7 @@ type app struct {
 // startApp brings everything up in the order in which the parts need each other. What was started is stopped again if a later part fails.
 // It serves on a listener if one is given, else on the configured address.
 func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Listener) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, failed: make(chan error, 4)}
+	a := &app{cfg: cfg, log: log, owner: owner(), failed: make(chan error, 4)}
 	defer func() {
 		if err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
@@ -236,7 +237,7 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	if a.webhooks, err = handlers.NewWebhooks(webhooks); err != nil {
 		return err
 	}
-	a.deliverer, err = handlers.NewDeliverer(a.store, a.calls, owner(), handlers.DelivererConfig{
+	a.deliverer, err = handlers.NewDeliverer(a.store, a.calls, a.owner, handlers.DelivererConfig{
 		Settings: a.cfg.settings(), Logger: a.log.With("part", "deliverer"), Meter: meter,
 	})
 	if err != nil {
@@ -295,30 +296,6 @@ func (a *app) startLoops() {
 	run("deliverer", a.deliverer.Run)
 	run("look", a.lookAtLiveCalls)
 	run("retention", a.forgetOldCalls)
-}
-
-// lookAtLiveCalls has each live call read back once after a start, for something may have been missed while nobody listened.
-func (a *app) lookAtLiveCalls(ctx context.Context) error {
-	live, err := a.store.LiveCalls(ctx)
-	if err != nil {
-		a.log.Error("cannot list live calls", "error", err)
-		return nil
-	}
-	for _, id := range live {
-		err := a.calls.ReadBack(ctx, call.ID(id))
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, workflows.ErrEnded):
-			a.log.Warn("a call is live in the database and unknown to the engine", "call", id)
-		case err != nil:
-			a.log.Warn("cannot have a live call read back", "call", id, "error", err)
-		}
-	}
-	if len(live) > 0 {
-		a.log.Info("live calls are read back", "calls", len(live))
-	}
-	return nil
 }
 
 // forgetOldCalls deletes ended calls when their time is over.
