@@ -222,11 +222,14 @@ func newFloor(t *testing.T, processes int) *floor {
 // live lets the people of the script call.
 func (f *floor) live(t *testing.T, cfg people.RunConfig) people.Report {
 	t.Helper()
-	cfg.BaseURL, cfg.Second, cfg.SupervisorKey = f.cfg.PublicURL, fast, f.keys.supervisor
-	cfg.Keys = func(agent string) string { return f.keys.agents[agent] }
-	report, err := people.Run(t.Context(), f.sim, f.centre, f.script, cfg)
+	report, err := f.people(t.Context(), cfg)
 	require.NoError(t, err)
 	return report
+}
+
+func (f *floor) people(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
+	cfg.Second = fast
+	return f.run(ctx, cfg)
 }
 
 // requireAllEnded says that every call ended, and that every event of theirs was delivered and acknowledged.
