@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
@@ -26,7 +27,7 @@ import (
 	"holdfast/workflows"
 )
 
-// app is a running Holdfast: one process with everything in it.
+// app is a running Holdfast: one process, with everything in it that its roles ask for.
 type app struct {
 	cfg       config
 	log       *slog.Logger
@@ -133,7 +134,7 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if cfg.HoldMusicURL, err = optionalURL(a.cfg.HoldMusic); err != nil {
 		return nil, err
 	}
-	if cfg.Budget, err = activities.NewBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate); err != nil {
+	if cfg.Budget, err = activities.NewSharedBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate, a.cfg.TwilioProcesses); err != nil {
 		return nil, err
 	}
 	twilio, err := activities.NewTwilio(cfg)
@@ -186,7 +187,7 @@ func optionalURL(s string) (*url.URL, error) {
 	return url.Parse(s)
 }
 
-// startEngine connects to the engine, and has it run calls.
+// startEngine connects to the engine, and runs calls for it.
 func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err error) {
 	if a.codec, err = a.cfg.codec(); err != nil {
 		return err
@@ -207,17 +208,58 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 		return err
 	}
 	a.calls = workflows.NewClient(a.engine.Client())
+	if !a.cfg.has(roleWorker) {
+		return nil
+	}
 	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store}, workflows.WorkerOptions{})
 	return a.worker.Start()
 }
 
-// startEdge answers webhooks and the API.
+// startEdge answers webhooks and the API, or, in a process that is for neither, tells how it is.
 func (a *app) startEdge(listener net.Listener) (err error) {
+	meter := a.telemetry.Provider().Meter("holdfast")
+	server := handlers.Config{
+		Store: a.store, Engine: a.calls, HealthOnly: !a.cfg.has(roleAPI),
+		Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
+		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
+		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
+			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		}}},
+	}
+	if server.Keys, err = handlers.NewKeyring(a.cfg.APIKeys); err != nil {
+		return err
+	}
+	if a.cfg.has(roleAPI) {
+		if err := a.takeWebhooks(meter); err != nil {
+			return err
+		}
+	}
+	if a.server, err = handlers.NewServer(server); err != nil {
+		return err
+	}
+	if a.webhooks != nil {
+		a.webhooks.Mount(a.server.Echo())
+	}
+	a.http = &http.Server{
+		Handler: a.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	a.http.RegisterOnShutdown(a.server.Close)
+	a.loops.Go(func() {
+		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("http server: %w", err)
+		}
+	})
+	return nil
+}
+
+// takeWebhooks makes what Twilio calls, and what carries it to the calls.
+func (a *app) takeWebhooks(meter metric.Meter) error {
 	public, err := url.Parse(a.cfg.PublicURL)
 	if err != nil {
 		return fmt.Errorf("public URL: %w", err)
 	}
-	meter := a.telemetry.Provider().Meter("holdfast")
 	webhooks := handlers.WebhookConfig{
 		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
 		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(),
@@ -243,32 +285,6 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	if err != nil {
 		return err
 	}
-	keys, err := handlers.NewKeyring(a.cfg.APIKeys)
-	if err != nil {
-		return err
-	}
-	a.server, err = handlers.NewServer(handlers.Config{
-		Store: a.store, Engine: a.calls, Keys: keys, Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
-		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
-		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
-			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
-			return err
-		}}},
-	})
-	if err != nil {
-		return err
-	}
-	a.webhooks.Mount(a.server.Echo())
-	a.http = &http.Server{
-		Handler: a.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
-	a.http.RegisterOnShutdown(a.server.Close)
-	a.loops.Go(func() {
-		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.failed <- fmt.Errorf("http server: %w", err)
-		}
-	})
 	return nil
 }
 
@@ -292,10 +308,14 @@ func (a *app) startLoops() {
 			}
 		})
 	}
-	run("webhooks", a.webhooks.Run)
-	run("deliverer", a.deliverer.Run)
-	run("look", a.lookAtLiveCalls)
-	run("retention", a.forgetOldCalls)
+	if a.cfg.has(roleAPI) {
+		run("webhooks", a.webhooks.Run)
+		run("deliverer", a.deliverer.Run)
+		run("look", a.lookAtLiveCalls)
+	}
+	if a.cfg.has(roleWorker) {
+		run("retention", a.forgetOldCalls)
+	}
 }
 
 // forgetOldCalls deletes ended calls when their time is over.
