@@ -42,9 +42,11 @@ type stageConfig struct {
 	seed    uint64
 	second  time.Duration // how long a simulated second takes
 	dataDir string
-	listen  string
-	uiPort  int
-	log     *slog.Logger
+	// database is a PostgreSQL; empty for SQLite in the data directory.
+	database string
+	listen   string
+	uiPort   int
+	log      *slog.Logger
 	// webhooks carries the simulated Twilio's webhooks; nil is the network as it is.
 	webhooks http.RoundTripper
 	// twilio goes around the simulated Twilio's REST API, from the centre's first request on; nil is the API as it is.
@@ -174,7 +176,7 @@ func (s *stage) makeKeys() {
 func (s *stage) config(cfg stageConfig, twilioURL string) config {
 	settings := scaled(cfg.second)
 	c := config{
-		PublicURL: s.public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
+		PublicURL: s.public, DataDir: cfg.dataDir, DatabaseURL: cfg.database, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
 		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings,
 	}
 	for _, w := range s.script.Centre.RoutingWorkflows {
