@@ -17,16 +17,17 @@ import (
 
 // stage is a whole contact centre on one machine: a simulated Twilio with a centre in it, and Holdfast serving it.
 type stage struct {
-	script  *people.Script
-	sim     *simulator.Simulator
-	twilio  *http.Server
-	others  *http.Server // somebody else's voice URL
-	centre  *people.Centre
-	app     *app   // Holdfast in this process, or
-	child   *child // in one of its own
-	public  string // Holdfast's URL
-	dataDir string
-	keys    stageKeys
+	script    *people.Script
+	sim       *simulator.Simulator
+	twilio    *http.Server
+	others    *http.Server // somebody else's voice URL
+	centre    *people.Centre
+	app       *app   // Holdfast in this process, or
+	child     *child // in one of its own
+	public    string // Holdfast's URL
+	twilioURL string // the simulated Twilio's
+	dataDir   string
+	keys      stageKeys
 }
 
 // stageKeys are the API keys of the people on a stage.
@@ -127,7 +128,8 @@ func (s *stage) serveTwilio(ctx context.Context, address string) (string, error)
 	}
 	s.twilio = &http.Server{Handler: s.sim, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.twilio.Serve(listener) }() // ends with Shutdown
-	return "http://" + listener.Addr().String(), nil
+	s.twilioURL = "http://" + listener.Addr().String()
+	return s.twilioURL, nil
 }
 
 // provision builds the centre for a Holdfast under a public URL, and serves what in it is somebody else's.
