@@ -9,13 +9,30 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"holdfast/cmd/holdfast/reaper"
 )
+
+func init() {
+	reaper.Unmount = func(dir string) { // what a killed run has left mounted
+		mounts, err := os.ReadFile("/proc/self/mounts")
+		if err != nil {
+			return
+		}
+		for line := range strings.Lines(string(mounts)) {
+			if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1], dir+"/") {
+				_ = syscall.Unmount(fields[1], syscall.MNT_DETACH)
+			}
+		}
+	}
+}
 
 // smallDisk is a file system of a few megabytes.
 type smallDisk struct {
