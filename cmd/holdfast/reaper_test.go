@@ -23,7 +23,7 @@ func TestThatIsKilled(t *testing.T) {
 		t.Skip("it is run by TestAKilledRunLeavesNothingRunning alone")
 	}
 	s := newStage(t, nil)
-	fmt.Println("engine", s.enginePID(t), os.TempDir())
+	fmt.Println("engine", s.enginePID(t), os.TempDir()) //nolint:usetesting // the run's own folder
 	<-t.Context().Done()
 }
 

@@ -21,7 +21,7 @@ import (
 // variable names the folder to the companion, which is the test's own program.
 const variable = "HOLDFAST_TEST_REAPS"
 
-// Unmount, where set, unmounts what is mounted below a folder.
+// Unmount unmounts, where it is set, what is mounted below a folder.
 var Unmount func(dir string)
 
 // leash is the companion's input. It is kept, and never closed by us: the system does it when the run ends.
@@ -84,7 +84,7 @@ func reap(dir string) {
 	if Unmount != nil {
 		Unmount(dir)
 	}
-	_ = os.RemoveAll(dir)
+	_ = os.RemoveAll(dir) //nolint:gosec // the folder that Start made
 }
 
 // processes are those with a path below the folder in their arguments.
