@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
@@ -42,6 +41,7 @@ type app struct {
 	worker    worker.Worker
 	server    *handlers.Server
 	http      *http.Server
+	gate      gate
 	addr      string
 	owner     string // names this process in leases
 
@@ -83,6 +83,9 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 	if a.store, err = openStore(ctx, cfg.DatabaseURL, cfg.DataDir); err != nil {
 		return nil, err
 	}
+	if err := a.answerWebhooks(listener); err != nil { //nolint:contextcheck // what it starts ends with stop, not with the start
+		return nil, err
+	}
 	twilio, err := a.reachTwilio(ctx)
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 	if err := a.startEngine(ctx, twilio); err != nil {
 		return nil, err
 	}
-	if err := a.startEdge(listener); err != nil { //nolint:contextcheck // what it starts ends with stop, not with the start
+	if err := a.startEdge(); err != nil { //nolint:contextcheck // likewise
 		return nil, err
 	}
 	a.startLoops() //nolint:contextcheck // likewise
@@ -215,76 +218,38 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 	return a.worker.Start()
 }
 
-// startEdge answers webhooks and the API, or, in a process that is for neither, tells how it is.
-func (a *app) startEdge(listener net.Listener) (err error) {
+// startEdge opens the API, or, in a process that has none, tells how it is.
+func (a *app) startEdge() (err error) {
 	meter := a.telemetry.Provider().Meter("holdfast")
-	server := handlers.Config{
-		Store: a.store, Engine: a.calls, HealthOnly: !a.cfg.has(roleAPI),
+	if a.cfg.has(roleAPI) {
+		a.deliverer, err = handlers.NewDeliverer(a.store, a.calls, a.owner, handlers.DelivererConfig{
+			Settings: a.cfg.settings(), Logger: a.log.With("part", "deliverer"), Meter: meter,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	keys, err := handlers.NewKeyring(a.cfg.APIKeys)
+	if err != nil {
+		return err
+	}
+	a.server, err = handlers.NewServer(handlers.Config{
+		Store: a.store, Engine: a.calls, Keys: keys, HealthOnly: !a.cfg.has(roleAPI),
 		Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
 		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
 		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
 			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err
 		}}},
-	}
-	if server.Keys, err = handlers.NewKeyring(a.cfg.APIKeys); err != nil {
-		return err
-	}
-	if a.cfg.has(roleAPI) {
-		if err := a.takeWebhooks(meter); err != nil {
-			return err
-		}
-	}
-	if a.server, err = handlers.NewServer(server); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	if a.webhooks != nil {
 		a.webhooks.Mount(a.server.Echo())
 	}
-	a.http = &http.Server{
-		Handler: a.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
 	a.http.RegisterOnShutdown(a.server.Close)
-	a.loops.Go(func() {
-		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.failed <- fmt.Errorf("http server: %w", err)
-		}
-	})
-	return nil
-}
-
-// takeWebhooks makes what Twilio calls, and what carries it to the calls.
-func (a *app) takeWebhooks(meter metric.Meter) error {
-	public, err := url.Parse(a.cfg.PublicURL)
-	if err != nil {
-		return fmt.Errorf("public URL: %w", err)
-	}
-	webhooks := handlers.WebhookConfig{
-		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
-		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(),
-		AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.QueueMusic, Logger: a.log.With("part", "webhooks"), Meter: meter,
-	}
-	for _, n := range a.cfg.Numbers {
-		webhooks.Numbers[n.Number] = handlers.WebhookNumber{
-			RoutingWorkflowSID: n.RoutingWorkflow, TaskAttributes: n.Attributes, Priority: n.Priority, Timeout: n.MaxWait,
-		}
-	}
-	for _, r := range a.cfg.Routing {
-		webhooks.Modes[r.Workflow] = r.Mode
-	}
-	if a.cfg.RoutingWorkflow != "" {
-		webhooks.DefaultRouting = &handlers.WebhookNumber{RoutingWorkflowSID: a.cfg.RoutingWorkflow}
-	}
-	if a.webhooks, err = handlers.NewWebhooks(webhooks); err != nil {
-		return err
-	}
-	a.deliverer, err = handlers.NewDeliverer(a.store, a.calls, a.owner, handlers.DelivererConfig{
-		Settings: a.cfg.settings(), Logger: a.log.With("part", "deliverer"), Meter: meter,
-	})
-	if err != nil {
-		return err
-	}
+	a.gate.open(a.server)
 	return nil
 }
 
