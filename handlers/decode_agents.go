@@ -45,9 +45,12 @@ func number(params url.Values, name string) int {
 }
 
 // floorEventOf is what an event means to the floor: an agent goes to, or comes from, where agents go who do not answer. nil for nothing.
-func floorEventOf(params url.Values, settings floor.Settings) floor.Event {
+func floorEventOf(params url.Values, settings func() (floor.Settings, bool)) floor.Event {
 	from, to := floor.AvailabilitySID(params.Get("WorkerPreviousActivitySid")), floor.AvailabilitySID(params.Get("WorkerActivitySid"))
-	if params.Get("EventType") != "worker.activity.update" || !settings.IsOff(from) && !settings.IsOff(to) {
+	if params.Get("EventType") != "worker.activity.update" {
+		return nil
+	}
+	if s, known := settings(); known && !s.IsOff(from) && !s.IsOff(to) {
 		return nil
 	}
 	return floor.AgentAvailabilityChanged{

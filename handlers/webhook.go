@@ -101,8 +101,9 @@ type WebhookConfig struct {
 	Conference ConferenceOptions
 	// Settings of the calls; Ring is the instruction's timeout. Default [call.DefaultSettings].
 	Settings call.Settings
-	// Floor has the workspace's breaker told of agents who do not answer, and of where they go; nil tells it nothing.
-	Floor *floor.Settings
+	// Floor has the workspace's breaker told of agents who do not answer, and of where they go; nil tells it nothing. It gives the breaker's
+	// settings; false while they are not known yet, when the breaker is told of every move, and sees itself which concern it.
+	Floor func() (floor.Settings, bool)
 	// AgentFrom is the caller ID that agents see: a number of the account or a verified one. Default: the number that was dialled.
 	AgentFrom string
 	// QueueMusicURL is an audio file for those who wait. Default [DefaultQueueMusicURL].

@@ -19,7 +19,9 @@ import (
 const silentSID = "WA00000000000000000000000000000009"
 
 func withFloor(c *WebhookConfig) {
-	c.Floor = &floor.Settings{NotAnswering: silentSID, Rule: floor.DefaultRule()}
+	c.Floor = func() (floor.Settings, bool) {
+		return floor.Settings{NotAnswering: silentSID, Rule: floor.DefaultRule()}, true
+	}
 }
 
 var floorSubject = store.Subject{Kind: store.SubjectWorkspace, ID: testWorkspace}

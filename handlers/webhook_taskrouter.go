@@ -112,7 +112,7 @@ func (w *Webhooks) events(c echo.Context, in *webhookRequest) error {
 	}
 	d.event, d.subject = nil, w.subjectOf(in, kind, task)
 	if w.cfg.Floor != nil {
-		if d.floor = floorEventOf(in.params, *w.cfg.Floor); d.floor != nil {
+		if d.floor = floorEventOf(in.params, w.cfg.Floor); d.floor != nil {
 			d.subject = w.workspace()
 		}
 	}

@@ -72,7 +72,9 @@ type process struct {
 
 func startProcess(t *testing.T, cfg config) *process {
 	t.Helper()
-	cfg.Listen, cfg.DataDir = "127.0.0.1:0", t.TempDir()
+	if cfg.Listen = "127.0.0.1:0"; cfg.DataDir == "" {
+		cfg.DataDir = t.TempDir()
+	}
 	configured, err := json.Marshal(cfg) //nolint:gosec // the token is the simulated account's
 	require.NoError(t, err)
 	self, err := os.Executable()
@@ -181,6 +183,22 @@ func newFloor(t *testing.T, processes int) *sharedFloor {
 	t.Helper()
 	requireEngine(t)
 	database := pgtest.Start(t).Database(t)
+	f := newEmptyFloor(t, nil)
+	f.cfg.DatabaseURL = database
+	for range processes {
+		f.balancer.add(startProcess(t, f.cfg))
+	}
+	var err error
+	f.store, err = openStore(t.Context(), database, "")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.store.Close()) })
+	return f
+}
+
+// newEmptyFloor is a contact centre and an engine that no Holdfast serves yet. webhooks carries Twilio's; nil is the network as it is.
+func newEmptyFloor(t *testing.T, webhooks http.RoundTripper) *sharedFloor {
+	t.Helper()
+	requireEngine(t)
 	script, err := people.Load("floor")
 	require.NoError(t, err)
 	f := &sharedFloor{stage: &stage{script: script}, balancer: &balancer{}}
@@ -199,7 +217,7 @@ func newFloor(t *testing.T, processes int) *sharedFloor {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop(context.WithoutCancel(t.Context()))) })
 
-	f.sim = simulator.New(simulator.Config{Seed: 7, Second: fast, Logger: slog.New(slog.DiscardHandler)})
+	f.sim = simulator.New(simulator.Config{Seed: 7, Second: fast, Transport: webhooks, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() { require.NoError(t, f.stop(context.WithoutCancel(t.Context()))) })
 	twilio, err := f.serveTwilio(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
@@ -208,25 +226,22 @@ func newFloor(t *testing.T, processes int) *sharedFloor {
 	f.makeKeys()
 	f.public = front.URL
 	f.cfg = f.config(stageConfig{second: fast}, twilio)
-	f.cfg.DatabaseURL, f.cfg.TemporalAddress, f.cfg.TemporalNamespace = database, running.Address(), running.Namespace()
+	f.cfg.TemporalAddress, f.cfg.TemporalNamespace = running.Address(), running.Namespace()
 	f.cfg.PayloadKeys = []engine.PayloadKey{engine.NewPayloadKey("shared")}
-	for range processes {
-		f.balancer.add(startProcess(t, f.cfg))
-	}
-	f.store, err = openStore(t.Context(), database, "")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, f.store.Close()) })
 	return f
 }
 
 // live lets the people of the script call.
 func (f *sharedFloor) live(t *testing.T, cfg people.RunConfig) people.Report {
 	t.Helper()
-	cfg.BaseURL, cfg.Second, cfg.SupervisorKey = f.cfg.PublicURL, fast, f.keys.supervisor
-	cfg.Keys = func(agent string) string { return f.keys.agents[agent] }
-	report, err := people.Run(t.Context(), f.sim, f.centre, f.script, cfg)
+	report, err := f.people(t.Context(), cfg)
 	require.NoError(t, err)
 	return report
+}
+
+func (f *floor) people(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
+	cfg.Second = fast
+	return f.run(ctx, cfg)
 }
 
 // requireAllEnded says that every call ended, and that every event of theirs was delivered and acknowledged.
