@@ -11,7 +11,7 @@ type Flight struct {
 	Subject  string `json:"subject"`        // the leg, "task", "conference", …: one flight for each
 	Kind     string `json:"kind"`           // the command's
 	Target   bool   `json:"target"`         // the value asked for, of commands that set one
-	With     string `json:"with,omitempty"` // what goes with the value: a hold's music
+	With     string `json:"with,omitempty"` // what goes with the value: a hold's music, who is coached
 	Accepted bool   `json:"accepted"`       // Twilio took it; its effect is not observed yet
 	Sequence int    `json:"sequence"`       // the conference's, when it started
 }
@@ -39,6 +39,8 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Leg), c.Hold
 	case MuteParticipant:
 		return string(c.Leg), c.Muted
+	case CoachParticipant:
+		return string(c.Leg), c.Coaching
 	case FlagParticipant:
 		return string(c.Leg), c.EndConferenceOnExit
 	case RemoveParticipant:
@@ -80,8 +82,13 @@ func flightOf(c Command) (subject string, target bool) {
 
 // flightWith says what goes with the value that a command sets.
 func flightWith(c Command) string {
-	if hold, ok := c.(HoldParticipant); ok && hold.Hold {
-		return hold.Music
+	switch c := c.(type) {
+	case HoldParticipant:
+		if c.Hold {
+			return c.Music
+		}
+	case CoachParticipant:
+		return string(c.Coach)
 	}
 	return ""
 }
@@ -96,6 +103,9 @@ func (s *State) Begin(_ time.Time, c Command) Order {
 	s.Flights = append(s.Flights, Flight{
 		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, With: flightWith(c), Sequence: s.Conference.Sequence,
 	})
+	if l := s.Leg(SID(subject)); l != nil && voice(Kind(c)) {
+		l.Supervision.Ordered = s.Numbered
+	}
 	return Order{Number: s.Numbered, Command: c}
 }
 
@@ -159,6 +169,9 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 		s.setDeadline(DeadlineConfirm, subjectReadBack, now.Add(s.Settings.SettleWithin))
 		return
 	}
+	if l := s.Leg(SID(failed.Subject)); l != nil && l.supervises() && voice(failed.Kind) && failure.Kind != FailureRefused {
+		s.unsure(l) // it may have taken effect
+	}
 	if s.reached(failed) {
 		return
 	}
@@ -166,7 +179,7 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 	if failure.Kind == FailureUnavailable && (failed.Kind == "AddParticipant" || failed.Kind == "CreateTask") {
 		s.doubt(now, failed)
 	}
-	if failure.Kind == FailureRefused {
+	if failure.Kind == FailureRefused && failure.Code != codeNobodyToCoach {
 		s.forgetTries(failed.Subject)
 		s.Tries = append(s.Tries, Try{Subject: failed.Subject, Kind: failed.Kind, Count: maxTries - 1}) // asking again would not help
 	}
@@ -204,6 +217,8 @@ func (s *State) reached(f Flight) bool {
 		return leg != nil && leg.Hold == f.Target && (!f.Target || leg.Playing == f.With)
 	case "MuteParticipant":
 		return leg != nil && leg.Muted == f.Target
+	case "CoachParticipant":
+		return leg != nil && leg.Coaching == f.Target && (!f.Target || leg.Coach == SID(f.With))
 	case "FlagParticipant":
 		return leg != nil && leg.EndConferenceOnExit == f.Target
 	case "HangUpCall":
@@ -252,6 +267,10 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 		return
 	}
 	leg := s.Leg(SID(f.Subject))
+	if leg != nil && leg.supervises() && voice(f.Kind) {
+		s.voiceRefused(leg, f, why)
+		return
+	}
 	switch f.Kind {
 	case "HoldParticipant":
 		s.holdRefused(now, leg, why)
@@ -305,7 +324,7 @@ func (s *State) holdRefused(now time.Time, leg *Leg, why string) {
 		s.settleLater(now)
 		return
 	}
-	leg.WantHold = leg.Hold
+	leg.WantHold, leg.HoldMusic = leg.Hold, leg.Playing
 	s.failActions(leg.Call, why, "HoldRequested", "UnholdRequested")
 }
 

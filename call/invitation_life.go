@@ -99,13 +99,16 @@ func (s *State) withdraw(i *Invitation, why FailureReason) {
 
 // dialledLeg is the leg of a call that we had made, by the invitation or the offer that it was made for; nil if it is neither's.
 func (s *State) dialledLeg(call SID, label Label, offer ReservationSID) *Leg {
+	i, r := s.Invitation(label), s.findReservation(offer)
+	if i != nil && (r == nil || r.Task != i.Task.SID) {
+		offer = "" // all callbacks of a conference go to the address that its first participant brought
+	}
 	if l := s.Leg(call); l != nil {
 		if l.Reservation == "" {
 			l.Reservation = offer
 		}
 		return l
 	}
-	i, r := s.Invitation(label), s.findReservation(offer)
 	if i == nil && (label != "" || r == nil) {
 		return nil
 	}
@@ -189,7 +192,7 @@ func (s *State) settleInvitations(now time.Time) {
 		l := s.Leg(i.Leg)
 		if i.Open() && (s.WantEnd || s.talkOver()) {
 			why := FailedCanceled
-			if s.customerGone() {
+			if s.customerGone() || !s.WantEnd { // the end of his conference may be told before his leaving
 				why = FailedCustomerLeft
 			}
 			s.fail(i, why, "")

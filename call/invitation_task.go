@@ -48,7 +48,7 @@ func (s *State) sought(r *Reservation) bool {
 	if i := s.invitationOf(r.Task); i != nil {
 		return i.Open()
 	}
-	return !s.met()
+	return !s.met() && s.Rescue.Stage == RescueNone
 }
 
 // newestOf is the newest offer of a task; nil if there was none.

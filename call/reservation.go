@@ -191,7 +191,7 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 	case s.invitationOf(r.Task) != nil:
 		s.fail(s.invitationOf(r.Task), FailedByTwilio, "the reservation was accepted, and nobody came")
 	default:
-		s.end(endedBySystem) // accepted, and yet nobody is with the customer
+		s.requeue(now) // accepted, and yet nobody is with the customer
 	}
 }
 

@@ -57,9 +57,9 @@ func (s *State) settleTransfers(now time.Time) {
 	i, from := s.Invitation(t.Invitation), s.Leg(t.From)
 	here := i.Status == InvitationJoined
 	switch {
-	case s.customerGone():
+	case s.customerGone(), s.talkOver() && !s.WantEnd: // the end of his conference may be told before his leaving
 		s.endTransfer(now, t, TransferIsFailed, FailedCustomerLeft)
-	case s.WantEnd || s.talkOver():
+	case s.WantEnd:
 		s.endTransfer(now, t, TransferIsCanceled, FailedCanceled)
 	case i.Status == InvitationFailed && i.Failure == FailedCanceled:
 		s.endTransfer(now, t, TransferIsCanceled, i.Failure)

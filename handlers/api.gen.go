@@ -483,7 +483,7 @@ type HelpDismissBody struct {
 
 // HoldBody defines model for HoldBody.
 type HoldBody struct {
-	// MusicURL The address of a sound file or of TwiML, which Twilio fetches by GET: http or https. What is set for all, without it.
+	// MusicURL The address of a sound file or of TwiML, which Twilio fetches by GET: http or https, or a path under `/assets/` of Holdfast's own. What is set for all, without it.
 	//
 	// Example: https://example.com/one-moment.mp3
 	MusicURL *string `json:"music_url,omitempty"`

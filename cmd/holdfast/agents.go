@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"holdfast/activities"
@@ -26,6 +27,9 @@ type breakerConfig struct {
 	Backs         *int           `yaml:"backs"`
 	Calm          *time.Duration `yaml:"calm"`
 }
+
+// availabilityPattern tells an availability's SID from its name.
+var availabilityPattern = regexp.MustCompile(`^WA[0-9a-fA-F]{32}$`)
 
 const everyQueue = "*"
 

@@ -121,8 +121,8 @@ func TestTenDeadPhonesDoNotEmptyTheQueueAndTheirAgentsComeBack(t *testing.T) {
 		}
 		return false
 	}, time.Minute, 20*time.Millisecond)
-	s.ask(t, http.MethodPost, "/v1/agents/"+s.centre.Agents[kept]+"/availability", s.keys.supervisor, `{"name":"Not answering"}`, &agent)
-	require.Equal(t, "Not answering", agent.Availability.Name)
+	supervisor := &agentCmd{URL: s.public, APIKey: s.keys.supervisor}
+	require.NoError(t, (&agentAvailabilityCmd{output: output{Output: "table"}, Agent: s.centre.Agents[kept], To: "not answering"}).Run(t.Context(), supervisor))
 
 	// As long as nobody answers, the breaker never has the queue run empty: it would keep 5 of 10 on, and two are out of its hands.
 	misses := func() int {
@@ -155,6 +155,9 @@ func TestTenDeadPhonesDoNotEmptyTheQueueAndTheirAgentsComeBack(t *testing.T) {
 	require.Eventually(t, func() bool { return slices.Contains(alerts(t, s), floor.AlertCascadeOver) }, time.Minute, 20*time.Millisecond)
 	require.Equal(t, 8, available(t, s))
 
+	require.NoError(t, (&agentListCmd{output: output{Output: "table"}}).Run(t.Context(), supervisor))
+	require.NoError(t, (&agentShowCmd{output: output{Output: "json"}, Agent: s.centre.Agents[kept]}).Run(t.Context(), supervisor))
+	require.ErrorContains(t, (&agentShowCmd{Agent: "me"}).Run(t.Context(), supervisor), "belongs to no agent")
 	var page handlers.AgentPage
 	s.ask(t, http.MethodGet, "/v1/agents?limit=200", s.keys.supervisor, "", &page)
 	require.Len(t, page.Agents, 10)

@@ -184,6 +184,7 @@ func (s *stage) config(cfg stageConfig, twilioURL string) config {
 	c := config{
 		PublicURL: s.public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
 		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings, Breaking: &breaking,
+		AnnounceKey: "1",
 	}
 	for _, w := range s.script.Centre.RoutingWorkflows {
 		c.Routing = append(c.Routing, routingConfig{Workflow: s.centre.RoutingWorkflows[w.Name], Mode: handlers.RoutingMode(w.Mode)})

@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -58,7 +59,12 @@ func (a *agent) take(ctx context.Context, line simulator.Line) {
 // partIn says what the agent is to the call whose ring he hears.
 func (a *agent) partIn(c *conversation) part {
 	s, _ := c.now()
-	if ok, _ := a.look(func() bool { return slices.Contains(a.lost, c) }); ok && !s.awaited.IsZero() {
+	offered := false
+	fell, _ := a.look(func() bool { // who is offered the call by a task is there to take it over, even from himself
+		offered = a.assigned[c.id()]
+		return slices.Contains(a.lost, c)
+	})
+	if fell && !offered && !s.awaited.IsZero() {
 		return back
 	}
 	if s.answered && s.guest.expected {
@@ -87,13 +93,27 @@ func (a *agent) refuse(ctx context.Context, w *watch, c *conversation, p part, a
 	}
 	a.r.tell(AgentRejects, a.entry.Name, c.id(), "rejects the call")
 	if p == invited {
-		a.decide(ctx, offer{call: c.id()}, "reject")
+		a.turnDown(ctx, w, c.id())
 		if w.until(ctx, a.r.limits.lineEnd, hasEnded) {
 			return
 		}
 	}
 	w.line.Reject()
 	w.until(ctx, 0, hasEnded)
+}
+
+// turnDown rejects an offer on the desktop, which may show it a little later than the phone rings.
+func (a *agent) turnDown(ctx context.Context, w *watch, call string) {
+	for late := time.Now().Add(a.r.limits.identify); time.Now().Before(late); {
+		got := a.api.act(ctx, "/v1/calls/"+call+"/reservations/me/reject", a.nextKey(call, "reject"))
+		if v, _ := w.now(); got.status != http.StatusNotFound || v.ended || ctx.Err() != nil {
+			a.r.book.action("reject", got)
+			return
+		}
+		if !sleep(ctx, 50*time.Millisecond) {
+			return
+		}
+	}
 }
 
 // record is a voicemail that answers in the agent's place: it listens, and presses nothing. It must never meet the caller.

@@ -232,17 +232,18 @@ func (t transfer) consult(ctx context.Context, d *desk, label string) (stays boo
 				hears("merge", caller, other, true)
 			}
 		case "complete":
-			d.handOver()
+			d.excused = true
 			if got := d.ask(ctx, "transfer-complete", "/transfers/current/complete", nil, "no_transfer", "not_consulting"); got.status == http.StatusOK {
+				d.c.update(func(s *shared) { s.guest.has = true })
 				d.follows(ctx, d.w, "complete", func(v view) bool { return !v.joined }, verifiedGrace+r.cfg.Patience)
 				hears("complete", caller, other, true)
 				return false
 			}
 		case "hang-up":
-			d.handOver()
+			d.excused = true
 			r.tell(AgentHangsUp, d.a.entry.Name, d.call, "hangs up: the call is somebody else's now")
 			d.w.line.HangUp()
-			hears("the agent who handed on is gone", caller, other, true)
+			r.spawn(func() { t.seeThrough(ctx, d, label) })
 			return false
 		case "cancel":
 			if d.ask(ctx, "transfer-cancel", "/transfers/current/cancel", nil, "no_transfer").status == http.StatusOK {
@@ -261,19 +262,13 @@ func (t transfer) consult(ctx context.Context, d *desk, label string) (stays boo
 	return true
 }
 
-// handOver says that the call is the guest's from now on.
-func (d *desk) handOver() {
-	d.excused = true
-	d.c.update(func(s *shared) { s.guest.has = true })
-}
-
-// seeThrough watches what becomes of a cold transfer, for the agent is gone: the target has the call, or somebody is brought back.
+// seeThrough watches what becomes of a transfer whose agent is gone: the target has the call, or somebody is brought back.
 func (t transfer) seeThrough(ctx context.Context, d *desk, label string) {
-	tr, ok := t.settled(ctx, d.a.r, d.call, label, "calling")
+	tr, ok := t.settled(ctx, d.a.r, d.call, label, "calling", "consulting", "merged")
 	switch {
 	case ctx.Err() != nil || d.c.callerGone():
 	case !ok:
-		d.a.r.violation(d.call, "the cold transfer to %s is neither answered nor given up", t.to)
+		d.a.r.violation(d.call, "the transfer to %s, whose agent is gone, is neither complete nor given up", t.to)
 	case tr.Status == "completed":
 		if !d.c.await(ctx, d.a.r.limits.accepted, d.c.callerWatch().done, func(s shared) bool { return s.guest.w != nil }) && !d.c.callerGone() && ctx.Err() == nil {
 			d.a.r.violation(d.call, "the transfer is said to be complete, and nobody has come")
