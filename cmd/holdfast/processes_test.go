@@ -239,7 +239,7 @@ func (f *sharedFloor) live(t *testing.T, cfg people.RunConfig) people.Report {
 	return report
 }
 
-func (f *floor) people(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
+func (f *sharedFloor) people(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
 	cfg.Second = fast
 	return f.run(ctx, cfg)
 }
