@@ -210,3 +210,19 @@ func TestAHoldOfWhichNobodyKnowsIsLookedUpBeforeItIsSentAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAcceptWithoutAnAnswerIsSoonAskedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		budget, err := activities.NewBudget(0, 0)
+		require.NoError(t, err)
+		a := reach(t, budget, func(r *http.Request) (int, http.Header, error) {
+			<-r.Context().Done()
+			return 0, nil, r.Context().Err()
+		})
+		began := time.Now()
+		err = a.AcceptReservation(t.Context(), call.AcceptReservation{Task: task, Reservation: reservation})
+		require.Zero(t, requireLater(t, err), "the engine's own back-off decides")
+		require.Equal(t, 3*time.Second, time.Since(began))
+	})
+}

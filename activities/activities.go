@@ -12,10 +12,12 @@ type ReadModel interface {
 	Project(ctx context.Context, step store.Step) error
 }
 
-// Activities are what a worker of [holdfast/workflows.TaskQueue] can do. Both fields are required.
+// Activities are what a worker of [holdfast/workflows.TaskQueue] can do. Twilio and Store are required; Floor is, too, where agents who do not answer
+// are seen to.
 type Activities struct {
 	Twilio *Twilio
 	Store  ReadModel
+	Floor  FloorModel
 }
 
 // Project writes one step of a call into the read model. It is a local activity: keep it short, and let the workflow try again later.

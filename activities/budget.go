@@ -27,7 +27,8 @@ const (
 //
 // The budget sends nothing again by itself: trying again is the engine's, by the activities' retry policy, so that the two never multiply.
 //
-// It is for one process. With n processes give each an n-th of what the account can take; a 429 corrects what is left, in each process by itself.
+// It is for one process. With n processes [NewSharedBudget] gives each an n-th of what the account can take; a 429 corrects what is left, in each
+// process by itself.
 //
 // https://www.twilio.com/docs/usage/rest-api-best-practices
 type Budget struct {
@@ -40,16 +41,26 @@ type Budget struct {
 
 // NewBudget makes a budget of so many requests at once (0 means 50) and so many a second (0 means 100).
 func NewBudget(concurrency int, rate float64) (*Budget, error) {
+	return NewSharedBudget(concurrency, rate, 1)
+}
+
+// NewSharedBudget makes the part of a budget that one of so many processes has, whatever the others do: they do not talk about it. Every process
+// has at least one request at once. Less than 2 processes: the whole.
+func NewSharedBudget(concurrency int, rate float64, processes int) (*Budget, error) {
 	if concurrency <= 0 {
 		concurrency = standardConcurrency
 	}
 	if rate <= 0 {
 		rate = standardRate
 	}
+	if processes > 1 {
+		concurrency, rate = max(1, concurrency/processes), rate/float64(processes)
+	}
 	m, err := newBudgetMetrics()
 	if err != nil {
 		return nil, fmt.Errorf("twilio: metrics: %w", err)
 	}
+	m.limits(concurrency, rate)
 	return &Budget{metrics: m, ledger: newLedger(concurrency, rate)}, nil
 }
 

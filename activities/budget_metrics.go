@@ -20,12 +20,14 @@ type budgetMetrics struct {
 	breaker   metric.Int64Gauge
 	share     metric.Float64Gauge
 	account   metric.Int64Gauge
+	most      metric.Int64Gauge
+	rate      metric.Float64Gauge
 }
 
 func newBudgetMetrics() (budgetMetrics, error) {
 	m := budgetMetrics{ctx: context.Background()}
 	meter := otel.Meter("holdfast/activities")
-	var errs [8]error
+	var errs [10]error
 	m.inFlight, errs[0] = meter.Int64UpDownCounter("holdfast_twilio_in_flight",
 		metric.WithDescription("Requests to Twilio that are under way in this process."))
 	m.waiting, errs[1] = meter.Int64UpDownCounter("holdfast_twilio_waiting",
@@ -43,6 +45,10 @@ func newBudgetMetrics() (budgetMetrics, error) {
 		metric.WithDescription("The part of its concurrency and rate that the account uses now, after answers 429; 1 is all."))
 	m.account, errs[7] = meter.Int64Gauge("holdfast_twilio_account_concurrent_requests",
 		metric.WithDescription("Requests of the account under way at Twilio, all its clients together, as its last answer said."))
+	m.most, errs[8] = meter.Int64Gauge("holdfast_twilio_concurrency_limit",
+		metric.WithDescription("Requests to Twilio that this process may have under way: its part, where several processes share the account."))
+	m.rate, errs[9] = meter.Float64Gauge("holdfast_twilio_rate_limit", metric.WithUnit("{request}/s"),
+		metric.WithDescription("Requests to Twilio that this process may start in a second: its part, where several processes share the account."))
 	for _, e := range errs {
 		if e != nil {
 			return m, e
@@ -85,6 +91,11 @@ func (m *budgetMetrics) ended(t *ticket, v verdict) {
 func (m *budgetMetrics) notSent(t *ticket, why string) {
 	m.refused.Add(m.ctx, 1, metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("priority", t.urgency.String()), attribute.String("reason", why))))
+}
+
+func (m *budgetMetrics) limits(concurrency int, rate float64) {
+	m.most.Record(m.ctx, int64(concurrency))
+	m.rate.Record(m.ctx, rate)
 }
 
 func (m *budgetMetrics) state(l *ledger, now time.Time) {

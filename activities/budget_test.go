@@ -146,3 +146,28 @@ func TestABudgetSurvivesManyWhoGiveUp(t *testing.T) {
 	require.Zero(t, b.ledger.inFlight, "every turn came back")
 	require.Zero(t, b.waiters())
 }
+
+func TestABudgetIsSharedByProcesses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		concurrency int
+		rate        float64
+		processes   int
+		want        int
+		wantRate    float64
+	}{
+		"nobody to share with":      {50, 100, 0, 50, 100},
+		"one process has the whole": {50, 100, 1, 50, 100},
+		"four have a quarter each":  {50, 100, 4, 12, 25},
+		"defaults are shared too":   {0, 0, 2, 25, 50},
+		"nobody is left with none":  {3, 1, 8, 1, 0.125},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, err := NewSharedBudget(test.concurrency, test.rate, test.processes)
+			require.NoError(t, err)
+			require.Equal(t, test.want, b.ledger.concurrency)
+			require.InDelta(t, test.wantRate, b.ledger.throttle.rate, 1e-9)
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	voice "github.com/twilio/twilio-go/rest/api/v2010"
 	taskrouter "github.com/twilio/twilio-go/rest/taskrouter/v1"
@@ -164,9 +165,15 @@ func (a *Activities) RejectReservation(ctx context.Context, c call.RejectReserva
 		"rejected", "timeout", "canceled", "rescinded", "completed", gone)
 }
 
-// AcceptReservation accepts a reservation whose agent came into the conference by our own doing.
+// acceptWithin is how long an accept waits for its answer, its turn included. Until it is taken the task's time to live runs, at whose end TaskRouter has the agent
+// free while he talks: so it is better asked again than waited for.
+const acceptWithin = 3 * time.Second
+
+// AcceptReservation accepts a reservation whose agent came into the conference by our own doing. One that is accepted already counts as accepted.
 func (a *Activities) AcceptReservation(ctx context.Context, c call.AcceptReservation) error {
-	err := a.setReservation(ctx, prompt, c.Task, c.Reservation, "accepted")
+	bounded, cancel := context.WithTimeout(ctx, acceptWithin)
+	defer cancel()
+	err := a.setReservation(bounded, prompt, c.Task, c.Reservation, "accepted")
 	return doneIf(err, func() (string, error) { return a.reservationStatus(ctx, c.Task, c.Reservation) }, "accepted", "wrapping", "completed")
 }
 

@@ -18,6 +18,8 @@ type metrics struct {
 	duration metric.Float64Histogram
 	alerts   metric.Int64Counter
 	retries  metric.Int64Counter
+
+	floorAlerts metric.Int64Counter
 }
 
 func newMetrics() (metrics, error) {
@@ -32,6 +34,11 @@ func newMetrics() (metrics, error) {
 	if err != nil {
 		return metrics{}, err
 	}
+	floorAlerts, err := meter.Int64Counter("holdfast_floor_alerts",
+		metric.WithDescription("Alerts about agents who do not answer, by code."))
+	if err != nil {
+		return metrics{}, err
+	}
 	duration, err := meter.Float64Histogram("holdfast_twilio_request_duration", metric.WithUnit("s"),
 		metric.WithDescription("How long Twilio took to answer, one attempt each."),
 		metric.WithExplicitBucketBoundaries(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
@@ -40,7 +47,7 @@ func newMetrics() (metrics, error) {
 	}
 	retries, err := meter.Int64Counter("holdfast_twilio_retries",
 		metric.WithDescription("Requests to Twilio of activities that were tried before, by route."))
-	return metrics{requests: requests, duration: duration, retries: retries, alerts: alerts}, err
+	return metrics{requests: requests, duration: duration, retries: retries, alerts: alerts, floorAlerts: floorAlerts}, err
 }
 
 func (m metrics) record(ctx context.Context, x *exchange, r route, took time.Duration) {

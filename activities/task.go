@@ -6,6 +6,7 @@ import (
 
 	taskrouter "github.com/twilio/twilio-go/rest/taskrouter/v1"
 	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/errgroup"
 
 	"holdfast/call"
 )
@@ -25,13 +26,18 @@ func (a *Activities) CreateTask(ctx context.Context, c call.CreateTask) (call.Ta
 			return call.TaskSID(value(t.Sid)), nil
 		}
 	}
+	var original original
+	group, both := errgroup.WithContext(ctx)
 	if c.Target.Kind == call.TargetAgent {
-		if err := a.requireAvailable(ctx, c.Target.Agent); err != nil {
-			return "", err
-		}
+		group.Go(func() error { return recovered(func() error { return a.requireAvailable(both, c.Target.Agent) }) })
 	}
-	original, err := a.original(ctx, c)
-	if err != nil {
+	group.Go(func() error {
+		return recovered(func() (err error) {
+			original, err = a.original(both, c)
+			return err
+		})
+	})
+	if err := group.Wait(); err != nil {
 		return "", err
 	}
 	attributes, dropped, err := attributesFor(c, original.attributes)

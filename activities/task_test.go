@@ -80,9 +80,10 @@ func TestAnAgentWhoIsNotAvailableIsNotAskedFor(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.when("GET "+agentPath, ok(`{"available":false,"activity_name":"Break"}`))
+	b.when("GET "+taskPath, firstTask(`{}`))
 	_, err := b.CreateTask(t.Context(), seekAgent())
 	requireFailure(t, err, call.Failure{Kind: call.FailureRefused, Code: call.CodeAgentUnavailable, Message: "agent " + agent + " is not available (Break)"})
-	require.Len(t, b.requests, 1)
+	require.NotContains(t, b.asked(), "POST "+tasksPath)
 }
 
 func TestATaskThatMayBeThereIsLookedForByItsLabel(t *testing.T) {
@@ -96,6 +97,7 @@ func TestATaskThatMayBeThereIsLookedForByItsLabel(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, call.TaskSID(newTask), sid)
 	require.Len(t, b.requests, 4)
+	require.Equal(t, "GET "+tasksPath, b.asked()[3])
 	_, asked, _ := strings.Cut(b.requests[3], "?")
 	query, err := url.ParseQuery(asked)
 	require.NoError(t, err)

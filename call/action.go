@@ -24,6 +24,9 @@ type Action struct {
 	Invitation Label `json:"invitation,omitempty"`
 	// Agent is whose wrap-up is done; "" of everybody's.
 	Agent AgentSID `json:"agent_sid,omitempty"`
+	// Mode and Coach are what a supervisor's leg is to do.
+	Mode  SupervisionMode `json:"mode,omitempty"`
+	Coach SID             `json:"coach,omitempty"`
 	// Hold says whether a swap holds the customer.
 	Hold   bool         `json:"hold,omitempty"`
 	Status ActionStatus `json:"status"`
@@ -110,6 +113,14 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 		return s.judgeTransfer(a)
 	case "SwapRequested", "MergeRequested", "TransferCompleteRequested", "TransferCancelRequested":
 		return s.judgeInTransfer(a)
+	case "SuperviseRequested":
+		return s.judgeSupervise(a)
+	case "SupervisionModeRequested":
+		return s.judgeMode(a, s.Leg(a.Leg))
+	case "TakeOverRequested":
+		return s.judgeTakeOver(a)
+	case "HelpRequested", "HelpDismissed":
+		return ActionVerified, "" // our own word
 	case "RejoinRequested":
 		return s.judgeRejoin(a)
 	case "JoinRequested":

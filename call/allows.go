@@ -35,6 +35,11 @@ const (
 	CodeNotAnAgentLeg       = "not_an_agent_leg"      // who does not have the call cannot hand it on
 	CodeNotRejoinable       = "not_rejoinable"        // nobody who fell out is waited for
 	CodeBadAddress          = "bad_address"           // it cannot be dialled
+	CodeNoSupervision       = "no_supervision"        // the leg is not a supervisor's
+	CodeAlreadySupervising  = "already_supervising"   // the supervisor is in the call, or being dialled
+	CodeBadMode             = "bad_mode"              // there is no such mode
+	CodeHasCall             = "has_call"              // who took the call over is heard by the customer
+	CodeSupervisorLeg       = "supervisor_leg"        // who hears a supervisor is decided by his mode
 )
 
 // Allows says whether an action is possible now: nil, or a [*NotAllowed] that says why not. An action that is known already is allowed, and
@@ -46,9 +51,9 @@ func (s *State) Allows(e Event) error {
 	case UnholdRequested:
 		return s.allowsLeg(e.Request, e.Leg)
 	case MuteRequested:
-		return s.allowsLeg(e.Request, e.Leg)
+		return s.allowsMute(e.Request, e.Leg)
 	case UnmuteRequested:
-		return s.allowsLeg(e.Request, e.Leg)
+		return s.allowsMute(e.Request, e.Leg)
 	case LeaveRequested:
 		if err := s.allowsLeg(e.Request, e.Leg); err != nil || s.known(e.Request) {
 			return err
@@ -86,6 +91,19 @@ func (s *State) Allows(e Event) error {
 			return nil
 		}
 		return s.allowsRejoin(e)
+	case SuperviseRequested:
+		return s.allowsSupervise(e)
+	case SupervisionModeRequested:
+		return s.allowsModeOf(e)
+	case TakeOverRequested:
+		return s.allowsSupervisor(e.Request, e.Leg)
+	case HelpRequested:
+		return s.allowsHelp(e.Request)
+	case HelpDismissed:
+		if s.known(e.Request) || !s.Over() {
+			return nil
+		}
+		return s.ended()
 	case EndRequested:
 		if s.known(e.Request) || s.Customer() != nil && !s.talkOver() {
 			return nil

@@ -106,6 +106,16 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.requestCancel(now, e)
 	case RejoinRequested:
 		s.requestRejoin(now, e)
+	case SuperviseRequested:
+		s.requestSupervise(now, e)
+	case SupervisionModeRequested:
+		s.requestMode(now, e)
+	case TakeOverRequested:
+		s.requestTakeOver(now, e)
+	case HelpRequested:
+		s.requestHelp(now, e)
+	case HelpDismissed:
+		s.dismissHelp(e)
 	case CommandSucceeded:
 		s.commandSucceeded(now, e)
 	case CommandFailed:
@@ -137,12 +147,14 @@ func (s *State) settle(now time.Time) {
 	}
 	s.settleConference(now)
 	s.settleReservations()
-	s.settleInvitations()
+	s.settleInvitations(now)
 	s.settleConnects()
 	s.settleFlags(now)
+	s.settleSupervision(now)
 	s.settleTransfers(now)
 	s.settleCompany(now)
 	s.settleRescue(now)
+	s.settleHelps()
 	s.settleWrapUps(now)
 	s.settleEnd(now)
 	s.settleFlights()

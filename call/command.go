@@ -75,6 +75,16 @@ type (
 		Agent        AgentSID        `json:"agent_sid"`
 		Availability AvailabilitySID `json:"availability_sid"`
 	}
+	// ReportMissed tells the floor that an agent did not come: what becomes of him is decided there. See [Settings.Floor].
+	ReportMissed struct {
+		Call        ID             `json:"call_id"`
+		Agent       AgentSID       `json:"agent_sid"`
+		AgentName   string         `json:"agent_name,omitempty"`
+		Reservation ReservationSID `json:"reservation_sid"`
+		Queue       QueueSID       `json:"queue_sid,omitempty"`
+		QueueName   string         `json:"queue_name,omitempty"`
+		At          time.Time      `json:"at"`
+	}
 	// CoachParticipant sets whom a supervisor's leg coaches. It never changes whether the leg is muted.
 	CoachParticipant struct {
 		Conference ConferenceSID `json:"conference_sid"`
@@ -153,6 +163,7 @@ func (CancelTask) command()          {}
 func (InstructReservation) command() {}
 func (RejectReservation) command()   {}
 func (SetAvailability) command()     {}
+func (ReportMissed) command()        {}
 func (CoachParticipant) command()    {}
 func (AddParticipant) command()      {}
 func (CreateTask) command()          {}

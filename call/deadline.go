@@ -21,6 +21,7 @@ const (
 
 	DeadlineInvitation DeadlineKind = "invitation" // Subject: the label
 	DeadlineWrapping   DeadlineKind = "wrapping"   // Subject: the reservation
+	DeadlineAlone      DeadlineKind = "alone"      // the customer is in the conference, and of nobody else there we were told
 )
 
 // Deadline is a moment at which something happens unless something else happened before.
@@ -98,7 +99,7 @@ func (s *State) tick(now time.Time) {
 		case DeadlineConnect:
 			s.connectOverdue(now, ReservationSID(d.Subject))
 		case DeadlineMissed:
-			s.missed(ReservationSID(d.Subject))
+			s.missed(now, ReservationSID(d.Subject))
 		case DeadlineVanish:
 			s.vanished(now, SID(d.Subject))
 		case DeadlineConfirm:
@@ -109,6 +110,8 @@ func (s *State) tick(now time.Time) {
 			s.WantLook = s.WantLook || now.Sub(s.HeardAt) >= s.lookAfter()
 		case DeadlineParting:
 			s.Parting = PartingOver
+		case DeadlineAlone:
+			s.aloneTooLong(now)
 		case DeadlineInvitation:
 			s.invitationOverdue(now, Label(d.Subject))
 		case DeadlineWrapUp:

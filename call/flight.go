@@ -11,7 +11,7 @@ type Flight struct {
 	Subject  string `json:"subject"`        // the leg, "task", "conference", …: one flight for each
 	Kind     string `json:"kind"`           // the command's
 	Target   bool   `json:"target"`         // the value asked for, of commands that set one
-	With     string `json:"with,omitempty"` // what goes with the value: a hold's music
+	With     string `json:"with,omitempty"` // what goes with the value: a hold's music, who is coached
 	Accepted bool   `json:"accepted"`       // Twilio took it; its effect is not observed yet
 	Sequence int    `json:"sequence"`       // the conference's, when it started
 }
@@ -39,6 +39,8 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Leg), c.Hold
 	case MuteParticipant:
 		return string(c.Leg), c.Muted
+	case CoachParticipant:
+		return string(c.Leg), c.Coaching
 	case FlagParticipant:
 		return string(c.Leg), c.EndConferenceOnExit
 	case RemoveParticipant:
@@ -69,6 +71,8 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Reservation), false
 	case SetAvailability:
 		return string(c.Agent), false
+	case ReportMissed:
+		return subjectMissed + string(c.Reservation), false
 	case ReadBack:
 		return subjectReadBack, false
 	default:
@@ -78,8 +82,13 @@ func flightOf(c Command) (subject string, target bool) {
 
 // flightWith says what goes with the value that a command sets.
 func flightWith(c Command) string {
-	if hold, ok := c.(HoldParticipant); ok && hold.Hold {
-		return hold.Music
+	switch c := c.(type) {
+	case HoldParticipant:
+		if c.Hold {
+			return c.Music
+		}
+	case CoachParticipant:
+		return string(c.Coach)
 	}
 	return ""
 }
@@ -94,6 +103,9 @@ func (s *State) Begin(_ time.Time, c Command) Order {
 	s.Flights = append(s.Flights, Flight{
 		Number: s.Numbered, Subject: subject, Kind: Kind(c), Target: target, With: flightWith(c), Sequence: s.Conference.Sequence,
 	})
+	if l := s.Leg(SID(subject)); l != nil && voice(Kind(c)) {
+		l.Supervision.Ordered = s.Numbered
+	}
 	return Order{Number: s.Numbered, Command: c}
 }
 
@@ -129,6 +141,8 @@ func (s *State) commandSucceeded(now time.Time, e CommandSucceeded) {
 		s.Leg(SID(f.Subject)).Playing = f.With // no event tells what is played
 	case "AddParticipant", "CreateTask":
 		s.invitationMade(*f, e.Call, e.Task)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "SetAvailability":
 		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
 	case "InstructReservation":
@@ -155,6 +169,9 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 		s.setDeadline(DeadlineConfirm, subjectReadBack, now.Add(s.Settings.SettleWithin))
 		return
 	}
+	if l := s.Leg(SID(failed.Subject)); l != nil && l.supervises() && voice(failed.Kind) && failure.Kind != FailureRefused {
+		s.unsure(l) // it may have taken effect
+	}
 	if s.reached(failed) {
 		return
 	}
@@ -162,7 +179,7 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 	if failure.Kind == FailureUnavailable && (failed.Kind == "AddParticipant" || failed.Kind == "CreateTask") {
 		s.doubt(now, failed)
 	}
-	if failure.Kind == FailureRefused {
+	if failure.Kind == FailureRefused && failure.Code != codeNobodyToCoach {
 		s.forgetTries(failed.Subject)
 		s.Tries = append(s.Tries, Try{Subject: failed.Subject, Kind: failed.Kind, Count: maxTries - 1}) // asking again would not help
 	}
@@ -200,6 +217,8 @@ func (s *State) reached(f Flight) bool {
 		return leg != nil && leg.Hold == f.Target && (!f.Target || leg.Playing == f.With)
 	case "MuteParticipant":
 		return leg != nil && leg.Muted == f.Target
+	case "CoachParticipant":
+		return leg != nil && leg.Coaching == f.Target && (!f.Target || leg.Coach == SID(f.With))
 	case "FlagParticipant":
 		return leg != nil && leg.EndConferenceOnExit == f.Target
 	case "HangUpCall":
@@ -228,7 +247,7 @@ func (s *State) reached(f Flight) bool {
 		return f.Accepted || r != nil && (r.taken() || r.lapsed())
 	case "DismissCaller":
 		return f.Accepted || s.customerGone()
-	case "SetAvailability":
+	case "SetAvailability", "ReportMissed":
 		return f.Accepted
 	default:
 		return false
@@ -248,6 +267,10 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 		return
 	}
 	leg := s.Leg(SID(f.Subject))
+	if leg != nil && leg.supervises() && voice(f.Kind) {
+		s.voiceRefused(leg, f, why)
+		return
+	}
 	switch f.Kind {
 	case "HoldParticipant":
 		s.holdRefused(now, leg, why)
@@ -281,6 +304,8 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 		s.alert(now, AlertAcceptRefused, f.Subject, "the agent is in the call, but TaskRouter does not take it that he accepted: "+why)
 	case "MoveCustomer":
 		s.end(endedBySystem)
+	case "ReportMissed":
+		s.reportedMissed(f.Subject)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":
 		// A call never gives up ending: after a while it is looked at, and tried again.
 		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")
@@ -299,7 +324,7 @@ func (s *State) holdRefused(now time.Time, leg *Leg, why string) {
 		s.settleLater(now)
 		return
 	}
-	leg.WantHold = leg.Hold
+	leg.WantHold, leg.HoldMusic = leg.Hold, leg.Playing
 	s.failActions(leg.Call, why, "HoldRequested", "UnholdRequested")
 }
 
@@ -321,6 +346,18 @@ func (s *State) forgetTries(subject string) {
 func (s *State) movedOff(agent string) {
 	for i := range s.Reservations {
 		if string(s.Reservations[i].Agent) == agent {
+			s.Reservations[i].WantOff = false
+		}
+	}
+}
+
+// subjectMissed is the prefix of a report's subject: the reservation itself may have a command of its own under way.
+const subjectMissed = "missed:"
+
+// reportedMissed: the floor knows of the agent who did not come, or cannot be told.
+func (s *State) reportedMissed(subject string) {
+	for i := range s.Reservations {
+		if subjectMissed+string(s.Reservations[i].Reservation) == subject {
 			s.Reservations[i].WantOff = false
 		}
 	}

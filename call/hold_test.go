@@ -8,20 +8,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// talking is a call whose customer and agent are together.
-var talking = []string{
+// annTalks is a call whose customer and agent are together.
+var annTalks = []string{
 	`0s CallReceived call_sid=CAcustomer from=+15550001 to=+15559999`,
 	`0s TaskCreated task_sid=WT1 call_sid=CAcustomer`,
 	`1s AssignmentRequested reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 agent_name=Ann address=client:ann`,
-	`2s ParticipantJoined conference_sid=CF1 call_sid=CAagent sequence=1`,
+	`2s ParticipantJoined conference_sid=CF1 call_sid=CAann sequence=1`,
 	`2s ParticipantJoined conference_sid=CF1 call_sid=CAcustomer sequence=2 end_conference_on_exit=true`,
-	`2s ReservationAccepted reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 agent_call_sid=CAagent`,
+	`2s ReservationAccepted reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 agent_call_sid=CAann`,
 }
 
 func TestTheTimesOfHoldsAreCountedByWhenTheyHappened(t *testing.T) {
 	t.Parallel()
 	s := newCall()
-	hear(t, &s, talking...)
+	hear(t, &s, annTalks...)
 	held := func(at time.Duration, total, longest time.Duration) {
 		t.Helper()
 		gotTotal, gotLongest := s.Customer().Held(start.Add(at))
@@ -47,7 +47,7 @@ func TestTheTimesOfHoldsAreCountedByWhenTheyHappened(t *testing.T) {
 	look := s.Flights[len(s.Flights)-1]
 	require.Equal(t, "ReadBack", look.Kind)
 	_, e := parseLine(t, `32s CallReadBack command=`+strconv.Itoa(look.Number)+
-		` snapshot={"conference":{"conference_sid":"CF1","status":"in-progress","participants":[{"call_sid":"CAcustomer","hold":true},{"call_sid":"CAagent"}]}}`)
+		` snapshot={"conference":{"conference_sid":"CF1","status":"in-progress","participants":[{"call_sid":"CAcustomer","hold":true},{"call_sid":"CAann"}]}}`)
 	s.Apply(start.Add(32*time.Second), e)
 	held(33*time.Second, 11*time.Second, 10*time.Second)
 	hear(t, &s, `36s ParticipantLeft conference_sid=CF1 call_sid=CAcustomer sequence=9 reason=participant_hung_up`)

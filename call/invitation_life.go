@@ -99,13 +99,16 @@ func (s *State) withdraw(i *Invitation, why FailureReason) {
 
 // dialledLeg is the leg of a call that we had made, by the invitation or the offer that it was made for; nil if it is neither's.
 func (s *State) dialledLeg(call SID, label Label, offer ReservationSID) *Leg {
+	i, r := s.Invitation(label), s.findReservation(offer)
+	if i != nil && (r == nil || r.Task != i.Task.SID) {
+		offer = "" // all callbacks of a conference go to the address that its first participant brought
+	}
 	if l := s.Leg(call); l != nil {
 		if l.Reservation == "" {
 			l.Reservation = offer
 		}
 		return l
 	}
-	i, r := s.Invitation(label), s.findReservation(offer)
 	if i == nil && (label != "" || r == nil) {
 		return nil
 	}
@@ -113,13 +116,34 @@ func (s *State) dialledLeg(call SID, label Label, offer ReservationSID) *Leg {
 	if i != nil {
 		l.Label, l.Role, l.Address, l.AgentName, l.Agent = label, i.Role, i.Target.Address, i.Target.Name, i.Target.Agent
 		l.Reservation, l.Supervision = cmp.Or(i.Reservation, offer), i.Supervision
-		i.Leg, i.Doubt = call, i.Doubt && i.byTask()
+		i.Doubt = i.Doubt && i.byTask()
+		if s.succeeds(i, offer) {
+			i.Leg = call
+		}
 	} else if r != nil {
 		r.AgentCall = call
 	}
 	s.forgetLeg()
 	s.Legs = append(s.Legs, l)
 	return &s.Legs[len(s.Legs)-1]
+}
+
+// succeeds says whether a leg of which something is told for the first time is an invitation's from now on. TaskRouter has one agent after another rung,
+// and the last word of one may come when the next is rung already.
+func (s *State) succeeds(i *Invitation, offer ReservationSID) bool {
+	before := s.Leg(i.Leg)
+	if before == nil || before.State == LegLeft {
+		return true
+	}
+	r := s.newestOf(i.Task.SID)
+	return before.State == LegWaiting && r != nil && r.Reservation == offer
+}
+
+// cameIn: whoever comes into the conference under an invitation's label is the one who came.
+func (s *State) cameIn(l *Leg) {
+	if i := s.Invitation(l.Label); i != nil && i.Open() {
+		i.Leg = l.Call
+	}
 }
 
 // keptLegs is how many legs travel with a call before those that never came into it are forgotten: a queue can be rung for hours.
@@ -162,7 +186,7 @@ func statusRank(status string) int {
 }
 
 // settleInvitations sees who came, and who cannot come any more.
-func (s *State) settleInvitations() {
+func (s *State) settleInvitations(now time.Time) {
 	for n := range s.Invitations {
 		i := &s.Invitations[n]
 		l := s.Leg(i.Leg)
@@ -185,7 +209,7 @@ func (s *State) settleInvitations() {
 			i.Status = InvitationOffered
 		}
 		if i.byTask() {
-			s.settleInvitedTask(i)
+			s.settleInvitedTask(now, i)
 		}
 		if l != nil && l.State == LegJoined && i.WantGone {
 			l.WantGone = true // he came all the same

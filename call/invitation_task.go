@@ -48,7 +48,7 @@ func (s *State) sought(r *Reservation) bool {
 	if i := s.invitationOf(r.Task); i != nil {
 		return i.Open()
 	}
-	return !s.met()
+	return !s.met() && s.Rescue.Stage == RescueNone
 }
 
 // newestOf is the newest offer of a task; nil if there was none.
@@ -72,13 +72,13 @@ func (s *State) takenOf(task TaskSID) *Reservation {
 }
 
 // settleInvitedTask sees whether TaskRouter still looks for somebody.
-func (s *State) settleInvitedTask(i *Invitation) {
+func (s *State) settleInvitedTask(now time.Time, i *Invitation) {
 	if !i.Open() || i.Task.SID == "" {
 		return
 	}
 	r := s.newestOf(i.Task.SID)
 	if r != nil {
-		s.settleUnanswered(i, r)
+		s.settleUnanswered(now, i, r)
 	}
 	switch {
 	case !i.Open():
@@ -93,13 +93,13 @@ func (s *State) settleInvitedTask(i *Invitation) {
 
 // settleUnanswered: an agent's phone rang in vain, or he did not say that he takes the call. If he alone was wanted, nobody comes; else TaskRouter is
 // to ask the next, and not him again.
-func (s *State) settleUnanswered(i *Invitation, r *Reservation) {
+func (s *State) settleUnanswered(now time.Time, i *Invitation, r *Reservation) {
 	l := s.Leg(i.Leg)
 	if l == nil || l.Reservation != r.Reservation || l.State != LegLeft || !l.JoinedAt.IsZero() || r.Status != ReservationIsPending || l.WantGone {
 		return
 	}
 	if i.Target.Kind == TargetAgent {
-		s.missed(r.Reservation)
+		s.missed(now, r.Reservation)
 		s.fail(i, failureOf(l), "")
 		return
 	}

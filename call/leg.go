@@ -45,10 +45,18 @@ func (s *State) participant(now time.Time, p Participant) *Leg {
 	if p.Call == c.Call {
 		return c
 	}
-	if leg := s.dialledLeg(p.Call, Label(p.Label), ""); leg != nil {
+	if leg := s.Leg(p.Call); leg != nil {
 		return leg
 	}
-	s.Legs = append(s.Legs, Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting})
+	if s.Invitation(Label(p.Label)) != nil {
+		return s.dialledLeg(p.Call, Label(p.Label), p.Instruction)
+	}
+	leg := Leg{Call: p.Call, Role: RoleAgent, State: LegWaiting}
+	if strings.HasPrefix(p.Label, string(RoleSupervisor)) { // dialled in by himself
+		leg.Role, leg.Label = RoleSupervisor, Label(p.Label)
+		leg.Supervision = Supervision{Wanted: Monitor, Since: now}
+	}
+	s.Legs = append(s.Legs, leg)
 	return &s.Legs[len(s.Legs)-1]
 }
 
@@ -83,8 +91,11 @@ func (s *State) joined(now time.Time, p Participant) {
 		leg.leave(now, "") // the word of it was overtaken
 		return
 	}
+	before := *leg
 	leg.State, leg.Reason, leg.LeftAt = LegJoined, "", time.Time{}
-	leg.setFlags(now, p)
+	s.cameIn(leg)
+	s.setFlags(now, leg, p)
+	s.overheard(leg, before)
 }
 
 // left: a leg is out of the conference.
@@ -121,11 +132,12 @@ func (l *Leg) leave(now time.Time, reason string) {
 	}
 }
 
-func (l *Leg) setFlags(now time.Time, p Participant) {
+func (s *State) setFlags(now time.Time, l *Leg, p Participant) {
 	if p.EndConferenceOnExit != l.wantFlag() && l.EndConferenceOnExit == l.wantFlag() {
 		l.Flipped++
 	}
 	l.observeHold(now, p.Hold)
+	s.observeCoach(l, p)
 	l.Muted, l.EndConferenceOnExit = p.Muted, p.EndConferenceOnExit
 }
 

@@ -73,12 +73,18 @@ func (s *State) planLeg(l *Leg, add func(Command)) {
 		return
 	}
 	conference := s.Conference.SID
+	if l.supervises() && !l.WantGone {
+		if c := planSupervision(l, conference); c != nil {
+			add(c)
+			return
+		}
+	}
 	switch flag := l.wantFlag(); {
 	case l.WantGone:
 		add(RemoveParticipant{Conference: conference, Leg: l.Call})
 	case !l.heldAsWanted():
 		add(l.hold(conference))
-	case l.Muted != l.WantMuted:
+	case l.Muted != l.WantMuted && !l.supervises():
 		add(MuteParticipant{Conference: conference, Leg: l.Call, Muted: l.WantMuted})
 	case l.EndConferenceOnExit != flag && l.Flipped < maxFlips && !l.Hold: // Twilio does not take it from a leg on hold
 		add(FlagParticipant{Conference: conference, Leg: l.Call, EndConferenceOnExit: flag})
@@ -106,7 +112,11 @@ func (s *State) assignedEver() bool {
 }
 
 func (s *State) planReservation(r *Reservation, add func(Command)) {
-	if r.WantOff {
+	if r.WantOff && s.Settings.Floor {
+		add(ReportMissed{
+			Call: s.ID, Agent: r.Agent, AgentName: r.AgentName, Reservation: r.Reservation, Queue: r.Queue, QueueName: r.QueueName, At: r.MissedAt,
+		})
+	} else if r.WantOff {
 		add(SetAvailability{Agent: r.Agent, Availability: s.Settings.NotAnswering})
 	}
 	if t := s.task(r.Task); r.WantWrapUp && r.Status == ReservationIsAccepted && t != nil && !t.closed() && !t.WantCompleted {

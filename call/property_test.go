@@ -34,6 +34,7 @@ func drive(t *rapid.T, w *world) call.State {
 		for _, c := range s.Plan() {
 			require.False(t, s.Over(), "an ended call gives no command")
 			o := s.Begin(w.now, c)
+			w.ordered(&s, o)
 			var answer call.Event
 			w.after(w.wait("request", time.Second), func() {
 				lost := w.percent("fails") < w.fail
@@ -46,6 +47,7 @@ func drive(t *rapid.T, w *world) call.State {
 				w.after(w.wait("answer", time.Second), func() { w.tell(answer) })
 			})
 		}
+		silenced(t, &s)
 		subjects := map[string]bool{}
 		for _, f := range s.Flights {
 			require.False(t, subjects[f.Subject], "two commands in flight for %s", f.Subject)
@@ -96,7 +98,7 @@ func cared(t *rapid.T, s *call.State) {
 		return // somebody who can let him go
 	}
 	alone := !slices.ContainsFunc(s.Legs, func(l call.Leg) bool { return l.State == call.LegJoined && l.Role != call.RoleCustomer })
-	if !c.Hold && !alone || s.AnsweredAt.IsZero() {
+	if !c.Hold && !alone {
 		return
 	}
 	watched := slices.ContainsFunc(s.Deadlines, func(d call.Deadline) bool { return d.Kind != call.DeadlineSilence && d.Kind != call.DeadlineWrapUp })
@@ -150,6 +152,9 @@ func TestCallsOfManyEndAndLeaveNothingBehind(t *testing.T) {
 			act(w)
 		}
 		actTogether(w)
+		if d.roll(3) == 0 {
+			actSupervising(w)
+		}
 		endsWell(t, w)
 	})
 }

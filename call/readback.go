@@ -29,7 +29,8 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 		s.readBackReservation(now, *r)
 	}
 	if c := e.Snapshot.Conference; c != nil {
-		s.readBackConference(now, *c, asked.Sequence)
+		s.readBackConference(now, *c, asked)
+		s.superviseAgain()
 	}
 	for _, t := range e.Snapshot.Tasks {
 		s.readBackTask(now, t)
@@ -77,7 +78,7 @@ func (s *State) readBackReservation(now time.Time, r ReservationSnapshot) {
 	}
 }
 
-func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, sequence int) {
+func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, asked Flight) {
 	if c.Conference == "" {
 		if c.Status == statusGone && s.Conference.live() {
 			s.conferenceEnded(now, ConferenceEnded{Conference: s.Conference.SID})
@@ -92,7 +93,7 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, sequence
 		s.conferenceEnded(now, ConferenceEnded{Conference: c.Conference})
 		return
 	}
-	if s.Conference.Sequence != sequence {
+	if s.Conference.Sequence != asked.Sequence {
 		return
 	}
 	s.Conference.Started = s.Conference.Started || c.Status == "in-progress"
@@ -104,8 +105,10 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, sequence
 		if leg.JoinedAt.IsZero() {
 			leg.JoinedAt = now
 		}
+		p = leg.lookedAt(p, asked.Number)
 		leg.State, leg.Conference, leg.Reason, leg.LeftAt = LegJoined, c.Conference, "", time.Time{}
-		leg.setFlags(now, p)
+		s.cameIn(leg)
+		s.setFlags(now, leg, p)
 	}
 	for i := range s.Legs {
 		l := &s.Legs[i]
@@ -127,6 +130,9 @@ func (s *State) unconfirmed(now time.Time, look int) {
 		}
 		s.drop(f.Number)
 		if !s.reached(f) {
+			if l := s.Leg(SID(f.Subject)); l != nil && l.supervises() && voice(f.Kind) {
+				s.unsure(l) // the look may not have counted
+			}
 			s.tried(now, f, Failure{Message: "Twilio took the request, but it had no effect"})
 		}
 	}

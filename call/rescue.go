@@ -26,7 +26,7 @@ type Rescue struct {
 
 // keepsCompany says whether a leg in the conference is somebody to talk with: a supervisor who only listens is not.
 func (l *Leg) keepsCompany() bool {
-	return l.Role == RoleAgent || l.Role == RoleExternal || l.Role == RoleSupervisor && l.Supervision.Wanted == Barge && !l.Muted && !l.Coaching
+	return l.Role == RoleAgent || l.Role == RoleExternal || l.Role == RoleSupervisor && l.Supervision.Wanted == Barge && !l.Coaching
 }
 
 // present says whether anybody to talk with is in the conference, and company whether one of them stays.
@@ -46,6 +46,7 @@ func (s *State) settleCompany(now time.Time) {
 	}
 	c := s.Customer()
 	alone := c != nil && c.State == LegJoined && !s.customerGone() && s.met() && !s.present() && s.Conference.live()
+	s.settleAlone(now)
 	t := s.openTransfer()
 	if !alone || s.WantEnd || s.Rescue.Stage != RescueNone || t != nil && t.Mode == TransferCold {
 		s.Deadlines = slices.DeleteFunc(s.Deadlines, func(d Deadline) bool { return d.Kind == DeadlineVanish && (c == nil || d.Subject != string(c.Call)) })
@@ -58,6 +59,32 @@ func (s *State) settleCompany(now time.Time) {
 		return
 	}
 	s.setDeadline(DeadlineVanish, string(last.Call), now.Add(s.Settings.VanishGrace))
+}
+
+// settleAlone watches a customer who was brought into the conference, and of whose agent nothing is told.
+func (s *State) settleAlone(now time.Time) {
+	c := s.Customer()
+	if c != nil && c.State == LegJoined && !s.met() && !s.present() && !s.WantEnd && s.Rescue.Stage == RescueNone && !s.customerGone() && s.Conference.live() {
+		s.setDeadline(DeadlineAlone, "", now.Add(s.Settings.ConnectWithin))
+		return
+	}
+	s.clearDeadline(DeadlineAlone, "")
+}
+
+// aloneTooLong: the call is read back, which shows the agent as a rule. If not, he went before we knew of him, and the task is not offered to anybody
+// else: the queue is asked anew. While TaskRouter still offers it, the offer's own deadline decides.
+func (s *State) aloneTooLong(now time.Time) {
+	r := s.takenOf(s.Task.SID)
+	switch {
+	case s.WantLook || s.flying(subjectReadBack): // later
+	case r == nil || !r.Looked:
+		s.WantLook = true
+		if r != nil {
+			r.Looked = true
+		}
+	default:
+		s.requeue(now)
+	}
 }
 
 // settleUnattended takes everybody off hold where nobody is left who could: the agent who held them is gone, and who remains has no such means.
@@ -157,14 +184,14 @@ func (s *State) queueAgain(now time.Time) {
 // goodbye gives up: the customer is told so.
 func (s *State) goodbye() {
 	s.Rescue.Stage = RescueGoodbye
-	if s.met() {
-		s.end(endedBySystem)
-	} else {
+	if s.Task.Canceled && !s.met() {
 		s.end(endedByTaskRouter)
+	} else {
+		s.end(endedBySystem)
 	}
 }
 
-// requeue: the task was canceled under a caller who waits. Once, he is offered to the queue anew.
+// requeue: the task was canceled under a caller who waits, or counts as an agent's who is not there. Once, he is offered to the queue anew.
 func (s *State) requeue(now time.Time) {
 	if s.Rescue.Stage != RescueNone {
 		return
@@ -173,10 +200,25 @@ func (s *State) requeue(now time.Time) {
 	s.queueAgain(now)
 }
 
+// droppedAtOnce says whether the agent who heard whom he gets took the call and went before the customer was brought to him: TaskRouter counts the task
+// as his, and offers it to nobody else.
+func (s *State) droppedAtOnce() bool {
+	if s.met() || s.present() || s.Customer() == nil {
+		return false
+	}
+	return slices.ContainsFunc(s.Reservations, func(r Reservation) bool {
+		l := s.legOf(r.Reservation)
+		return r.Announced && r.taken() && l != nil && l.State == LegLeft
+	})
+}
+
 // settleRescue goes on to the next stage where one came to nothing, and is done when somebody is with the customer.
 func (s *State) settleRescue(now time.Time) {
 	c := s.Customer()
 	switch {
+	case s.Rescue.Stage == RescueNone && !s.WantEnd && !s.talkOver() && s.droppedAtOnce():
+		s.requeue(now)
+		return
 	case s.Rescue.Stage == RescueNone || s.Rescue.Stage == RescueGoodbye:
 		return
 	case s.WantEnd || s.talkOver():

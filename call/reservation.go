@@ -150,14 +150,14 @@ func (s *State) offerFailed(now time.Time, a Assignment, taskStatus string) {
 	switch {
 	case r == nil || r.Status != ReservationIsCanceled || r.Missed:
 	case taskStatus == "pending" || taskStatus == "reserved":
-		s.missed(a.Reservation)
+		s.missed(now, a.Reservation)
 	default:
 		s.setDeadline(DeadlineMissed, string(a.Reservation), now.Add(s.Settings.ConfirmWithin))
 	}
 }
 
 // missed: the caller is still there, so it was the agent who did not come. TaskRouter does not move him off by itself then.
-func (s *State) missed(sid ReservationSID) {
+func (s *State) missed(now time.Time, sid ReservationSID) {
 	r := s.findReservation(sid)
 	if r == nil || r.Missed || !r.Instructed || s.customerGone() || s.WantEnd || s.legOf(sid) != nil {
 		return
@@ -165,8 +165,8 @@ func (s *State) missed(sid ReservationSID) {
 	if t := s.task(r.Task); t == nil || t.closed() || !s.sought(r) {
 		return
 	}
-	r.Missed = true
-	r.WantOff = s.Settings.NotAnswering != "" && r.Agent != ""
+	r.Missed, r.MissedAt = true, now
+	r.WantOff = (s.Settings.NotAnswering != "" || s.Settings.Floor) && r.Agent != ""
 }
 
 // connectOverdue: an assignment brought nobody together in time, as far as we were told. The call is read back; what that shows decides,
@@ -184,14 +184,14 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
 	case r.Status == ReservationIsPending:
 		if i := s.invitationOf(r.Task); i != nil && i.Target.Kind == TargetAgent {
-			s.missed(sid)
+			s.missed(now, sid)
 			s.fail(i, FailedNoAnswer, "")
 		}
 		r.WantRejected = true
 	case s.invitationOf(r.Task) != nil:
 		s.fail(s.invitationOf(r.Task), FailedByTwilio, "the reservation was accepted, and nobody came")
 	default:
-		s.end(endedBySystem) // accepted, and yet nobody is with the customer
+		s.requeue(now) // accepted, and yet nobody is with the customer
 	}
 }
 

@@ -39,6 +39,8 @@ type Settings struct {
 	RescueMusic string `json:"rescue_music,omitempty"`
 	// NotAnswering is where an agent goes whose phone rang in vain; "" leaves him where he is.
 	NotAnswering AvailabilitySID `json:"not_answering,omitempty"`
+	// Floor says that what becomes of an agent whose phone rang in vain is decided for the whole workspace: the call tells, and moves nobody.
+	Floor bool `json:"floor,omitempty"`
 }
 
 // DefaultSettings are for a real contact centre.
@@ -174,8 +176,9 @@ type Reservation struct {
 	Announced bool `json:"announced,omitempty"`
 	AgentCall SID  `json:"agent_call_sid,omitempty"` // the agent's leg, where the task's attributes told it
 	// Missed says that the agent's phone rang in vain; WantOff that he is to be moved off, until that is done.
-	Missed  bool `json:"missed,omitempty"`
-	WantOff bool `json:"want_off,omitempty"`
+	Missed   bool      `json:"missed,omitempty"`
+	MissedAt time.Time `json:"missed_at,omitzero"`
+	WantOff  bool      `json:"want_off,omitempty"`
 	// Looked says that the connect deadline has passed once and the call was read back; WantRejected that it passed again, and
 	// the task is to be offered to somebody else.
 	Looked       bool `json:"looked,omitempty"`

@@ -97,6 +97,9 @@ func describe(s *call.State) []string {
 		if l.Muted {
 			text += " muted"
 		}
+		if l.Coaching {
+			text += " coaching " + string(l.Coach)
+		}
 		if l.State == call.LegLeft {
 			text += " (" + l.Reason + ")"
 		}
@@ -109,6 +112,10 @@ func describe(s *call.State) []string {
 	transfers := make([]string, 0, len(s.Transfers))
 	for _, t := range s.Transfers {
 		transfers = append(transfers, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", t.Invitation, t.Mode, t.Status, t.Failure)))
+	}
+	helps := make([]string, 0, len(s.Helps))
+	for _, h := range s.Helps {
+		helps = append(helps, strings.TrimSpace(fmt.Sprintf("%s %s since %s", h.Name, h.Reason, h.At.Sub(start))))
 	}
 	serving := ""
 	if r := s.Serving(); r != nil {
@@ -131,6 +138,7 @@ func describe(s *call.State) []string {
 		"legs: " + strings.Join(legs, ", "),
 		"serving: " + serving,
 		"transfers: " + strings.Join(transfers, ", "),
+		"helps: " + strings.Join(helps, ", "),
 		"rescue: " + string(s.Rescue.Stage),
 		"invitations: " + strings.Join(invitations, ", "),
 		"deadlines: " + strings.Join(deadlines, ", "),

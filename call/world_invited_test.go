@@ -14,10 +14,11 @@ import (
 
 // invited is the part of the world that brings people in: tasks made to find them, legs dialled under labels, and what they hear before they come in.
 type invited struct {
-	dice      *dice // draws evenly, if set; rapid prefers small values, which seldom lead far
-	plain     bool  // nobody is ever brought in
-	held      bool  // people may ask that the customer be held
-	announced bool  // the first task's agents hear whom they get
+	dice      *dice               // draws evenly, if set; rapid prefers small values, which seldom lead far
+	plain     bool                // nobody is ever brought in
+	brought   call.ReservationSID // whose callbacks the room has: its first participant's
+	held      bool                // people may ask that the customer be held
+	announced bool                // the first task's agents hear whom they get
 	tasks     []*sought
 	legs      map[call.SID]*dialled
 	open      func(call.Label) (alive, wanted bool) // what our handlers ask before somebody goes in: of the call, of him
@@ -146,10 +147,10 @@ func (w *world) dial(c call.AddParticipant) call.SID {
 func (w *world) comes(sid call.SID, label call.Label, offer call.ReservationSID, muted bool) {
 	if w.roomState == "" || w.roomState == "completed" {
 		w.rooms++
-		w.roomState, w.own = "init", false
+		w.roomState, w.own, w.brought = "init", false, offer
 		w.room = map[call.SID]*call.Participant{}
 	}
-	w.room[sid] = &call.Participant{Conference: w.conference(), Call: sid, Label: string(label), Muted: muted, Instruction: offer}
+	w.room[sid] = &call.Participant{Conference: w.conference(), Call: sid, Label: string(label), Muted: muted, Instruction: w.brought}
 	w.happen(call.ParticipantJoined{Participant: w.participant(sid)})
 	if w.percent("hangs up") < 30 {
 		w.after(w.wait("talk", 3*time.Minute), func() { w.leaves(sid, "participant_hung_up") })
@@ -287,10 +288,10 @@ func (w *world) move() bool {
 	w.cancel("redirected")
 	if w.roomState == "" || w.roomState == "completed" {
 		w.rooms++
-		w.roomState = "init"
+		w.roomState, w.brought = "init", ""
 		w.room = map[call.SID]*call.Participant{}
 	}
-	w.room[customer] = &call.Participant{Conference: w.conference(), Call: customer, EndConferenceOnExit: true}
+	w.room[customer] = &call.Participant{Conference: w.conference(), Call: customer, EndConferenceOnExit: true, Instruction: w.brought}
 	w.happen(call.ParticipantJoined{Participant: w.participant(customer)})
 	w.together = true
 	return true

@@ -36,6 +36,7 @@ type world struct {
 	rooms, seq     int
 	together       bool          // customer and agent met
 	invited                      // who was brought in besides
+	supervised                   // who listens
 	heard          *[]call.Event // what was told, in the order in which it happened
 }
 
@@ -61,6 +62,9 @@ func (w *world) after(d time.Duration, what func()) {
 }
 
 func (w *world) percent(label string) int {
+	if sure, ok := w.sure[label]; ok {
+		return sure
+	}
 	if w.dice != nil {
 		return int(w.dice.roll(100))
 	}
@@ -68,6 +72,9 @@ func (w *world) percent(label string) int {
 }
 
 func (w *world) wait(label string, most time.Duration) time.Duration {
+	if sure, ok := w.sure[label]; ok {
+		return time.Duration(sure) * time.Second
+	}
 	if w.dice != nil {
 		return time.Duration(w.dice.roll(uint64(most/time.Millisecond)+1)) * time.Millisecond
 	}
@@ -124,6 +131,9 @@ func (w *world) conference() call.ConferenceSID {
 
 func (w *world) participant(sid call.SID) call.Participant {
 	p := *w.room[sid]
+	if w.mumbles {
+		p.Coach = ""
+	}
 	w.seq++
 	p.Sequence = w.seq
 	return p
@@ -215,7 +225,7 @@ func (w *world) agentAnswers(offer call.Assignment) {
 		return
 	}
 	w.rooms++
-	w.roomState = "init"
+	w.roomState, w.brought = "init", offer.Reservation
 	agent := w.agent()
 	w.room = map[call.SID]*call.Participant{agent: {
 		Conference: w.conference(), Call: agent, Instruction: offer.Reservation, EndConferenceOnExit: w.own,
@@ -324,7 +334,9 @@ func (w *world) do(o call.Order) call.Event {
 		if p == nil || w.roomState == "completed" {
 			return gone
 		}
+		before := *p
 		change(p)
+		w.carriedOut(w.t, o, &before, p)
 		w.happen(said(w.participant(leg)))
 		return call.CommandSucceeded{Command: o.Number}
 	}
@@ -343,6 +355,8 @@ func (w *world) do(o call.Order) call.Event {
 			}
 			return call.ParticipantUnmuted{Participant: p}
 		})
+	case call.CoachParticipant:
+		return w.coach(o, c, set)
 	case call.FlagParticipant:
 		return set(c.Leg, func(p *call.Participant) { p.EndConferenceOnExit = c.EndConferenceOnExit },
 			func(p call.Participant) call.Event { return call.ParticipantModified{Participant: p} })

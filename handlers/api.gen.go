@@ -208,10 +208,150 @@ type Agent struct {
 	SID string `json:"sid"`
 }
 
+// AgentCall A call that an agent has now, is offered, or works after.
+type AgentCall struct {
+	// Call Example: CA0123456789abcdef0123456789abcdef
+	Call CallID `json:"call"`
+
+	// From Example: +15551230001
+	From string `json:"from"`
+
+	// LegState Of his leg; empty where he has none now.
+	//
+	// Example: joined
+	LegState string `json:"leg_state"`
+	Queue    *Queue `json:"queue"`
+
+	// State `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+	// customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
+	// is over; what remains is being closed. `ended`: nothing remains.
+	State CallState `json:"state"`
+}
+
+// AgentChannel What an agent can take on one task channel, as TaskRouter last told.
+type AgentChannel struct {
+	Available bool `json:"available"`
+
+	// Capacity Tasks at once. Absent where it was not told yet.
+	//
+	// Example: 1
+	Capacity *int `json:"capacity,omitempty"`
+
+	// Channel Example: voice
+	Channel string `json:"channel"`
+
+	// FreePercent Of his capacity.
+	//
+	// Example: 0
+	FreePercent int `json:"free_percent"`
+
+	// Tasks That he has.
+	//
+	// Example: 1
+	Tasks int `json:"tasks"`
+}
+
+// AgentDetail defines model for AgentDetail.
+type AgentDetail struct {
+	// Address How he is dialled: his contact_uri. Empty where it is not known.
+	//
+	// Example: client:ann
+	Address      string       `json:"address"`
+	Availability Availability `json:"availability"`
+
+	// AvailabilitySince Absent where it is not known.
+	AvailabilitySince *time.Time     `json:"availability_since,omitempty"`
+	Calls             []AgentCall    `json:"calls"`
+	Channels          []AgentChannel `json:"channels"`
+
+	// Missed The last call that an agent missed, and what became of him for it.
+	Missed *AgentMiss `json:"missed,omitempty"`
+
+	// Name Example: ann
+	Name string `json:"name"`
+
+	// SID TaskRouter's Worker.
+	//
+	// Example: WK0123456789abcdef0123456789abcdef
+	SID AgentSID `json:"sid"`
+}
+
+// AgentMiss The last call that an agent missed, and what became of him for it.
+type AgentMiss struct {
+	At time.Time `json:"at"`
+
+	// BackAt When Holdfast brings him back. Absent: not at all.
+	BackAt *time.Time `json:"back_at,omitempty"`
+
+	// BackSince When Holdfast brought him back last.
+	BackSince *time.Time `json:"back_since,omitempty"`
+
+	// BroughtBack How often since he last answered.
+	//
+	// Example: 0
+	BroughtBack int `json:"brought_back"`
+
+	// Call Example: CA0123456789abcdef0123456789abcdef
+	Call string `json:"call"`
+
+	// InARow How many he missed since he last answered.
+	//
+	// Example: 1
+	InARow int `json:"in_a_row"`
+
+	// OffSince Since when he is off for it. Absent when he is not.
+	OffSince *time.Time `json:"off_since,omitempty"`
+	Queue    *Queue     `json:"queue"`
+
+	// StaysOff Whether he was brought back often enough and now comes back by himself alone.
+	StaysOff bool `json:"stays_off"`
+
+	// Why `no-answer`: his phone rang in vain. `timeout`: TaskRouter took the offer back.
+	//
+	// Example: no-answer
+	Why string `json:"why"`
+}
+
+// AgentPage defines model for AgentPage.
+type AgentPage struct {
+	Agents []AgentDetail `json:"agents"`
+
+	// NextCursor Empty on the last page.
+	NextCursor string `json:"next_cursor"`
+}
+
 // AgentSID TaskRouter's Worker.
 //
 // Example: WK0123456789abcdef0123456789abcdef
 type AgentSID = string
+
+// Availability TaskRouter's Activity.
+type Availability struct {
+	// Available Whether agents in it are offered calls.
+	Available bool `json:"available"`
+
+	// Name Example: Available
+	Name string `json:"name"`
+
+	// SID Example: WA0123456789abcdef0123456789abcdef
+	SID string `json:"sid"`
+}
+
+// AvailabilityChoice One of both.
+type AvailabilityChoice struct {
+	// AvailabilitySID Example: WA0123456789abcdef0123456789abcdef
+	AvailabilitySID *string `json:"availability_sid,omitempty"`
+
+	// Name Its name, whatever the case of its letters.
+	//
+	// Example: Break
+	Name *string `json:"name,omitempty"`
+}
+
+// AvailabilityList defines model for AvailabilityList.
+type AvailabilityList struct {
+	Availabilities []Availability `json:"availabilities"`
+}
 
 // Call Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef"}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Call struct {
@@ -343,7 +483,7 @@ type HelpDismissBody struct {
 
 // HoldBody defines model for HoldBody.
 type HoldBody struct {
-	// MusicURL The address of a sound file or of TwiML, which Twilio fetches by GET: http or https. What is set for all, without it.
+	// MusicURL The address of a sound file or of TwiML, which Twilio fetches by GET: http or https, or a path under `/assets/` of Holdfast's own. What is set for all, without it.
 	//
 	// Example: https://example.com/one-moment.mp3
 	MusicURL *string `json:"music_url,omitempty"`
@@ -716,6 +856,9 @@ type TransferMode string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// PathAgent defines model for PathAgent.
+type PathAgent = string
+
 // PathCall Example: CA0123456789abcdef0123456789abcdef
 type PathCall = CallID
 
@@ -732,6 +875,12 @@ type PathReservation = string
 
 // Accepted Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef"}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Accepted = Call
+
+// AgentFound defines model for AgentFound.
+type AgentFound = AgentDetail
+
+// AgentNotFound RFC 9457.
+type AgentNotFound = Problem
 
 // BadRequest RFC 9457.
 type BadRequest = Problem
@@ -762,6 +911,18 @@ type Unavailable = Problem
 
 // Verified Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef"}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Verified = Call
+
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Available Only agents who are offered calls, or only those who are not.
+	Available *bool `form:"available,omitempty" json:"available,omitempty"`
+
+	// Limit How many agents to answer at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before; the other parameters must be the same.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListCallsParams defines parameters for ListCalls.
 type ListCallsParams struct {
@@ -959,6 +1120,9 @@ type StreamParams struct {
 	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
 }
 
+// SetAvailabilityJSONRequestBody defines body for SetAvailability for application/json ContentType.
+type SetAvailabilityJSONRequestBody = AvailabilityChoice
+
 // AskForHelpJSONRequestBody defines body for AskForHelp for application/json ContentType.
 type AskForHelpJSONRequestBody = HelpBody
 
@@ -988,6 +1152,18 @@ type StartTransferJSONRequestBody = TransferBody
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAgents List agents, by name
+	// (GET /v1/agents)
+	ListAgents(ctx echo.Context, params ListAgentsParams) error
+	// GetAgent One agent
+	// (GET /v1/agents/{agent})
+	GetAgent(ctx echo.Context, agent PathAgent) error
+	// SetAvailability Put an agent somewhere
+	// (POST /v1/agents/{agent}/availability)
+	SetAvailability(ctx echo.Context, agent PathAgent) error
+	// ListAvailabilities Where agents can be, by name
+	// (GET /v1/availabilities)
+	ListAvailabilities(ctx echo.Context) error
 	// ListCalls List calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx echo.Context, params ListCallsParams) error
@@ -1071,6 +1247,79 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// ListAgents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentsParams
+	// ------------- Optional query parameter "available" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "available", ctx.QueryParams(), &params.Available, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter available: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgents(ctx, params)
+	return err
+}
+
+// GetAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent" -------------
+	var agent PathAgent
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent", ctx.Param("agent"), &agent, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgent(ctx, agent)
+	return err
+}
+
+// SetAvailability converts echo context to params.
+func (w *ServerInterfaceWrapper) SetAvailability(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent" -------------
+	var agent PathAgent
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent", ctx.Param("agent"), &agent, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetAvailability(ctx, agent)
+	return err
+}
+
+// ListAvailabilities converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAvailabilities(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAvailabilities(ctx)
+	return err
 }
 
 // ListCalls converts echo context to params.
@@ -2144,10 +2393,18 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/calls/:call/help", wrapper.AskForHelp, options.OperationMiddlewares["askForHelp"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/help/dismiss", wrapper.DismissHelp, options.OperationMiddlewares["dismissHelp"]...)
 	router.GET(options.BaseURL+"/v1/stream", wrapper.Stream, options.OperationMiddlewares["stream"]...)
+	router.GET(options.BaseURL+"/v1/agents", wrapper.ListAgents, options.OperationMiddlewares["listAgents"]...)
+	router.GET(options.BaseURL+"/v1/agents/:agent", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
+	router.POST(options.BaseURL+"/v1/agents/:agent/availability", wrapper.SetAvailability, options.OperationMiddlewares["setAvailability"]...)
+	router.GET(options.BaseURL+"/v1/availabilities", wrapper.ListAvailabilities, options.OperationMiddlewares["listAvailabilities"]...)
 
 }
 
 type AcceptedJSONResponse Call
+
+type AgentFoundJSONResponse AgentDetail
+
+type AgentNotFoundApplicationProblemPlusJSONResponse Problem
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
 
@@ -2182,6 +2439,454 @@ type UnavailableApplicationProblemPlusJSONResponse struct {
 }
 
 type VerifiedJSONResponse Call
+
+type ListAgentsRequestObject struct {
+	Params ListAgentsParams
+}
+
+type ListAgentsResponseObject interface {
+	VisitListAgentsResponse(w http.ResponseWriter) error
+}
+
+type ListAgents200JSONResponse AgentPage
+
+func (response ListAgents200JSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents400ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents401ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents500ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgents503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAgents503ApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentRequestObject struct {
+	Agent PathAgent `json:"agent"`
+}
+
+type GetAgentResponseObject interface {
+	VisitGetAgentResponse(w http.ResponseWriter) error
+}
+
+type GetAgent200JSONResponse struct{ AgentFoundJSONResponse }
+
+func (response GetAgent200JSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent400ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent401ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent403ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent404ApplicationProblemPlusJSONResponse struct {
+	AgentNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent404ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent500ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgent503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAgent503ApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailabilityRequestObject struct {
+	Agent PathAgent `json:"agent"`
+	Body  *SetAvailabilityJSONRequestBody
+}
+
+type SetAvailabilityResponseObject interface {
+	VisitSetAvailabilityResponse(w http.ResponseWriter) error
+}
+
+type SetAvailability200JSONResponse struct{ AgentFoundJSONResponse }
+
+func (response SetAvailability200JSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability400ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability401ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability403ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability404ApplicationProblemPlusJSONResponse struct {
+	AgentNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability404ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability409ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability413ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability500ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAvailability503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SetAvailability503ApplicationProblemPlusJSONResponse) VisitSetAvailabilityResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilitiesRequestObject struct {
+}
+
+type ListAvailabilitiesResponseObject interface {
+	VisitListAvailabilitiesResponse(w http.ResponseWriter) error
+}
+
+type ListAvailabilities200JSONResponse AvailabilityList
+
+func (response ListAvailabilities200JSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilities401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListAvailabilities401ApplicationProblemPlusJSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilities500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListAvailabilities500ApplicationProblemPlusJSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAvailabilities503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListAvailabilities503ApplicationProblemPlusJSONResponse) VisitListAvailabilitiesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ListCallsRequestObject struct {
 	Params ListCallsParams
@@ -6442,6 +7147,18 @@ func (response Stream503ApplicationProblemPlusJSONResponse) VisitStreamResponse(
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAgents List agents, by name
+	// (GET /v1/agents)
+	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
+	// GetAgent One agent
+	// (GET /v1/agents/{agent})
+	GetAgent(ctx context.Context, request GetAgentRequestObject) (GetAgentResponseObject, error)
+	// SetAvailability Put an agent somewhere
+	// (POST /v1/agents/{agent}/availability)
+	SetAvailability(ctx context.Context, request SetAvailabilityRequestObject) (SetAvailabilityResponseObject, error)
+	// ListAvailabilities Where agents can be, by name
+	// (GET /v1/availabilities)
+	ListAvailabilities(ctx context.Context, request ListAvailabilitiesRequestObject) (ListAvailabilitiesResponseObject, error)
 	// ListCalls List calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx context.Context, request ListCallsRequestObject) (ListCallsResponseObject, error)
@@ -6532,6 +7249,127 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// ListAgents operation middleware
+func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) error {
+	var request ListAgentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgents(ctx.Request().Context(), request.(ListAgentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgentsResponseObject); ok {
+		return validResponse.VisitListAgentsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgent operation middleware
+func (sh *strictHandler) GetAgent(ctx echo.Context, agent PathAgent) error {
+	var request GetAgentRequestObject
+
+	request.Agent = agent
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgent(ctx.Request().Context(), request.(GetAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgentResponseObject); ok {
+		return validResponse.VisitGetAgentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetAvailability operation middleware
+func (sh *strictHandler) SetAvailability(ctx echo.Context, agent PathAgent) error {
+	var request SetAvailabilityRequestObject
+
+	request.Agent = agent
+
+	var body SetAvailabilityJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetAvailability(ctx.Request().Context(), request.(SetAvailabilityRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetAvailability")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetAvailabilityResponseObject); ok {
+		return validResponse.VisitSetAvailabilityResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAvailabilities operation middleware
+func (sh *strictHandler) ListAvailabilities(ctx echo.Context) error {
+	var request ListAvailabilitiesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAvailabilities(ctx.Request().Context(), request.(ListAvailabilitiesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAvailabilities")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAvailabilitiesResponseObject); ok {
+		return validResponse.VisitListAvailabilitiesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // ListCalls operation middleware

@@ -27,6 +27,8 @@ type ActionEngine interface {
 type api struct {
 	store     *store.Store
 	engine    ActionEngine
+	agents    AgentControl
+	workspace string
 	feed      *feed
 	steps     *pulse
 	log       *slog.Logger

@@ -132,9 +132,9 @@ func notAllowed(why *call.NotAllowed) error {
 		return problem(http.StatusNotFound, codeLegNotFound, "%s", why.Message)
 	case call.CodeUnknownReservation:
 		return problem(http.StatusNotFound, codeOfferNotFound, "%s", why.Message)
-	case "unknown_invitation":
+	case call.CodeUnknownInvitation:
 		return problem(http.StatusNotFound, codeInvitationNotFound, "%s", why.Message)
-	case codeBadTarget, codeBadAddress:
+	case call.CodeBadTarget, call.CodeBadAddress, call.CodeBadMode:
 		return problem(http.StatusBadRequest, why.Code, "%s", why.Message)
 	default:
 		return problem(http.StatusConflict, why.Code, "%s", why.Message)

@@ -177,6 +177,9 @@ func TestActionsOnALiveCallReachItAsEvents(t *testing.T) {
 		"hold with music": {"legs/customer/hold", annKey, `{"music_url":"https://example.com/m.mp3"}`, func(r call.Request) call.Event {
 			return call.HoldRequested{Request: r, Leg: liveCall, Music: "https://example.com/m.mp3"}
 		}},
+		"hold with music of our own": {"legs/customer/hold", annKey, `{"music_url":"/assets/m.mp3"}`, func(r call.Request) call.Event {
+			return call.HoldRequested{Request: r, Leg: liveCall, Music: "/assets/m.mp3"}
+		}},
 		"hold by label": {"legs/external-1/hold", annKey, "{}", func(r call.Request) call.Event { return call.HoldRequested{Request: r, Leg: liveBank} }},
 		"a supervisor's own leg": {"legs/me/leave", sueKey, "", func(r call.Request) call.Event {
 			return call.LeaveRequested{Request: r, Leg: liveSue}
@@ -228,6 +231,9 @@ func TestActionsOnALiveCallReachItAsEvents(t *testing.T) {
 			return call.HelpDismissed{Request: r, Agent: annSID}
 		}},
 		"helped": {"help/dismiss", sueKey, "", func(r call.Request) call.Event { return call.HelpDismissed{Request: r, Agent: annSID} }},
+		"the wish of one who had none": {"help/dismiss", sueKey, `{"agent_sid":"` + bobSID + `"}`, func(r call.Request) call.Event {
+			return call.HelpDismissed{Request: r, Agent: bobSID}
+		}},
 		"wrap-up of all": {"wrap-up/complete", sueKey, "", func(r call.Request) call.Event {
 			return call.WrapupCompleteRequested{Request: r}
 		}},
@@ -261,32 +267,30 @@ func TestWhoMayDoWhatToALiveCall(t *testing.T) {
 		status          int
 		code            string
 	}{
-		"an agent does not listen":                            {"supervision", annKey, `{"mode":"monitor","address":"client:ann"}`, 403, codeForbidden},
-		"nor change modes":                                    {"supervision/mode", annKey, `{"mode":"barge","leg":"supervisor-3"}`, 403, codeForbidden},
-		"nor take over":                                       {"supervision/take-over", annKey, "", 403, codeForbidden},
-		"an agent does not take a supervisor out":             {"legs/supervisor-3/leave", annKey, "", 403, codeNotYourLeg},
-		"nor mute him":                                        {"legs/supervisor-3/unmute", annKey, "", 403, codeNotYourLeg},
-		"nor hold a colleague":                                {"legs/agent-2/hold", annKey, "", 403, codeForbidden},
-		"nor withdraw what a supervisor asked for":            {"invitations/supervisor-3/withdraw", annKey, "", 403, codeForbidden},
-		"who is consulted does not complete":                  {"transfers/current/complete", bobKey, "", 403, codeForbidden},
-		"nor withdraw himself":                                {"invitations/agent-2/withdraw", bobKey, "", 403, codeForbidden},
-		"nor end the call":                                    {"end", bobKey, "", 403, codeForbidden},
-		"but leaves":                                          {"legs/me/leave", bobKey, "", 202, ""},
-		"and asks for help":                                   {"help", bobKey, "", 202, ""},
-		"an agent hands on his own part":                      {"transfers", annKey, `{"mode":"warm","from":"agent-2","target":{"kind":"number","address":"+15551230011"}}`, 403, codeNotYourLeg},
-		"an agent dismisses his own wish":                     {"help/dismiss", annKey, `{"agent_sid":"` + bobSID + `"}`, 403, codeForbidden},
-		"where there is one":                                  {"help/dismiss", bobKey, "", 409, codeNoHelp},
-		"a supervisor of another's wish, where there is none": {"help/dismiss", sueKey, `{"agent_sid":"` + bobSID + `"}`, 409, codeNoHelp},
-		"a supervisor asks for no help":                       {"help", sueKey, "", 403, codeForbidden},
-		"and does not come back as an agent":                  {"rejoin", sueKey, "", 403, codeForbidden},
-		"a supervisor brings people in":                       {"participants", sueKey, number, 202, ""},
-		"who does not listen has no mode":                     {"supervision/mode", admKey, `{"mode":"barge"}`, 409, codeNoSupervision},
-		"and takes nothing over":                              {"supervision/take-over", admKey, "", 409, codeNoSupervision},
-		"me, of an administrator who is not there":            {"legs/me/mute", admKey, "", 404, codeLegNotFound},
-		"a label that there is not":                           {"legs/agent-9/mute", sueKey, "", 404, codeLegNotFound},
-		"coaching somebody who is not there":                  {"supervision", sueKey, `{"mode":"whisper","address":"client:sue","coach":"agent-9"}`, 404, codeLegNotFound},
-		"an agent takes an outsider out":                      {"legs/external-1/leave", annKey, "", 202, ""},
-		"and mutes him":                                       {"legs/external-1/mute", annKey, "", 202, ""},
+		"an agent does not listen":                 {"supervision", annKey, `{"mode":"monitor","address":"client:ann"}`, 403, codeForbidden},
+		"nor change modes":                         {"supervision/mode", annKey, `{"mode":"barge","leg":"supervisor-3"}`, 403, codeForbidden},
+		"nor take over":                            {"supervision/take-over", annKey, "", 403, codeForbidden},
+		"an agent does not take a supervisor out":  {"legs/supervisor-3/leave", annKey, "", 403, codeNotYourLeg},
+		"nor mute him":                             {"legs/supervisor-3/unmute", annKey, "", 403, codeNotYourLeg},
+		"nor hold a colleague":                     {"legs/agent-2/hold", annKey, "", 403, codeForbidden},
+		"nor withdraw what a supervisor asked for": {"invitations/supervisor-3/withdraw", annKey, "", 403, codeForbidden},
+		"who is consulted does not complete":       {"transfers/current/complete", bobKey, "", 403, codeForbidden},
+		"nor withdraw himself":                     {"invitations/agent-2/withdraw", bobKey, "", 403, codeForbidden},
+		"nor end the call":                         {"end", bobKey, "", 403, codeForbidden},
+		"but leaves":                               {"legs/me/leave", bobKey, "", 202, ""},
+		"and asks for help":                        {"help", bobKey, "", 202, ""},
+		"an agent hands on his own part":           {"transfers", annKey, `{"mode":"warm","from":"agent-2","target":{"kind":"number","address":"+15551230011"}}`, 403, codeNotYourLeg},
+		"an agent dismisses his own wish":          {"help/dismiss", annKey, `{"agent_sid":"` + bobSID + `"}`, 403, codeForbidden},
+		"a supervisor asks for no help":            {"help", sueKey, "", 403, codeForbidden},
+		"and does not come back as an agent":       {"rejoin", sueKey, "", 403, codeForbidden},
+		"a supervisor brings people in":            {"participants", sueKey, number, 202, ""},
+		"who does not listen has no mode":          {"supervision/mode", admKey, `{"mode":"barge"}`, 409, codeNoSupervision},
+		"and takes nothing over":                   {"supervision/take-over", admKey, "", 409, codeNoSupervision},
+		"me, of an administrator who is not there": {"legs/me/mute", admKey, "", 404, codeLegNotFound},
+		"a label that there is not":                {"legs/agent-9/mute", sueKey, "", 404, codeLegNotFound},
+		"coaching somebody who is not there":       {"supervision", sueKey, `{"mode":"whisper","address":"client:sue","coach":"agent-9"}`, 404, codeLegNotFound},
+		"an agent takes an outsider out":           {"legs/external-1/leave", annKey, "", 202, ""},
+		"and mutes him":                            {"legs/external-1/mute", annKey, "", 202, ""},
 	} {
 		t.Run(name, func(t *testing.T) { // one after the other: they share a call
 			w := b.post(test.path, test.key, test.body)
@@ -338,4 +342,14 @@ func TestAnAgentWhoIsNotInTheCallDoesNothingToIt(t *testing.T) {
 			require.Empty(t, b.engine.requests())
 		})
 	}
+}
+
+func TestWhoseHelpIsMeantMustBeClear(t *testing.T) {
+	t.Parallel()
+	b := setupAPI(t)
+	b.live(func(s *call.State) { s.Helps = append(s.Helps, call.Help{Agent: bobSID, Name: "bob", At: moment(21)}) })
+	requireProblem(t, b.post("help/dismiss", sueKey, ""), 400, codeBadRequest)
+	b = setupAPI(t)
+	b.live(func(s *call.State) { s.Helps = nil })
+	requireProblem(t, b.post("help/dismiss", sueKey, ""), 409, codeNoHelp)
 }

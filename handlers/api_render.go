@@ -141,9 +141,7 @@ func renderLeg(row store.LegRow, leg *call.Leg) Leg {
 	if leg.Role != call.RoleSupervisor {
 		return l
 	}
-	if leg.State == call.LegJoined {
-		l.Mode = optionalWord[SupervisionMode](string(modeOf(leg)))
-	}
+	l.Mode = optionalWord[SupervisionMode](string(leg.Mode()))
 	l.WantedMode = optionalWord[SupervisionMode](string(leg.Supervision.Wanted))
 	coach := leg.Coach
 	if coach == "" {
@@ -154,18 +152,6 @@ func renderLeg(row store.LegRow, leg *call.Leg) Leg {
 		l.Private = &leg.Supervision.Private
 	}
 	return l
-}
-
-// modeOf is what a supervisor's leg does by Twilio's word: muted it is heard by nobody, whether it coaches or not.
-func modeOf(leg *call.Leg) call.SupervisionMode {
-	switch {
-	case leg.Muted:
-		return call.Monitor
-	case leg.Coaching:
-		return call.Whisper
-	default:
-		return call.Barge
-	}
 }
 
 func renderInvitation(v *call.Invitation) Invitation {

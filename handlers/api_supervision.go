@@ -96,23 +96,23 @@ func (a *api) DismissHelp(ctx context.Context, r DismissHelpRequestObject) (Dism
 	}}, r.Call, r.Params.IdempotencyKey)
 }
 
-// wish is whose wish for a supervisor is dismissed: whose it is said to be, an agent's own, or the only one that there is.
+// wish is whose wish for a supervisor is dismissed: an agent's own, whose it is said to be, or the only one that there is. One that is gone
+// already is as wanted, which the call knows best.
 func (a *asking) wish(whose call.AgentSID) (call.AgentSID, error) {
-	if a.key.isAgent() {
-		if whose != "" && string(whose) != a.key.Agent {
-			return "", problem(http.StatusForbidden, codeForbidden, "agents dismiss their own wish alone")
-		}
-		whose = call.AgentSID(a.key.Agent)
-	}
-	if whose == "" && len(a.live.Helps) > 1 {
+	switch {
+	case a.key.isAgent() && whose != "" && string(whose) != a.key.Agent:
+		return "", problem(http.StatusForbidden, codeForbidden, "agents dismiss their own wish alone")
+	case a.key.isAgent():
+		return call.AgentSID(a.key.Agent), a.tookPart()
+	case whose != "":
+		return whose, nil
+	case len(a.live.Helps) > 1:
 		return "", badRequest("several agents of this call want a supervisor: say whose wish is meant by agent_sid")
+	case len(a.live.Helps) == 0:
+		return "", problem(http.StatusConflict, codeNoHelp, "no wish for a supervisor is open in this call")
+	default:
+		return a.live.Helps[0].Agent, nil
 	}
-	for _, h := range a.live.Helps {
-		if whose == "" || h.Agent == whose {
-			return h.Agent, nil
-		}
-	}
-	return "", problem(http.StatusConflict, codeNoHelp, "no such wish for a supervisor is open in this call")
 }
 
 func checkMode(mode SupervisionMode) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"holdfast/call"
 	"holdfast/store"
 )
 
@@ -21,8 +22,8 @@ import (
 // [call.NotAllowed]) travel as they are.
 const (
 	codeBadRequest         = "bad_request"
-	codeBadTarget          = "bad_target"
-	codeBadAddress         = "bad_address"
+	codeBadTarget          = call.CodeBadTarget
+	codeBadAddress         = call.CodeBadAddress
 	codeUnauthorized       = "unauthorized"
 	codeForbidden          = "forbidden"
 	codeNotYourCall        = "not_your_call"
@@ -33,7 +34,7 @@ const (
 	codeLegNotFound        = "leg_not_found"
 	codeInvitationNotFound = "invitation_not_found"
 	codeNoHelp             = "no_help"
-	codeNoSupervision      = "no_supervision"
+	codeNoSupervision      = call.CodeNoSupervision
 	codeOfferNotFound      = "reservation_not_found"
 	codeMethodNotAllowed   = "method_not_allowed"
 	codeSuperseded         = "superseded"

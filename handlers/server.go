@@ -26,8 +26,14 @@ import (
 type Config struct {
 	// Store is the read model and the timeline. Required.
 	Store *store.Store
+	// HealthOnly leaves the API out: a process that only runs calls answers /healthz, /readyz and /metrics, and needs neither Engine nor Keys.
+	HealthOnly bool
 	// Engine takes actions. Required.
 	Engine ActionEngine
+	// Agents moves agents; nil moves none, and answers 503 to whoever asks.
+	Agents AgentControl
+	// WorkspaceSID (WS) is the workspace whose breaker is told where people put agents.
+	WorkspaceSID string
 	// Keys are those who may use the API. Required; an empty ring lets nobody in.
 	Keys *Keyring
 	// Checks are asked by /readyz, beside the store, which is always asked.
@@ -62,10 +68,10 @@ func (c *Config) setup() error {
 	if c.Store == nil {
 		missing = append(missing, errors.New("the config has no Store"))
 	}
-	if c.Engine == nil {
+	if c.Engine == nil && !c.HealthOnly {
 		missing = append(missing, errors.New("the config has no Engine"))
 	}
-	if c.Keys == nil {
+	if c.Keys == nil && !c.HealthOnly {
 		missing = append(missing, errors.New("the config has no Keys"))
 	}
 	if c.Logger == nil {
@@ -117,12 +123,7 @@ func NewServer(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := newPulse()
-	s := &Server{
-		echo: echo.New(), cfg: cfg, log: cfg.Logger, metrics: metrics,
-		off:  cfg.Store.OnStep(func(int64) { steps.ring() }),
-		feed: newFeed(cfg.Store, steps, cfg.StreamPoll, cfg.Logger),
-	}
+	s := &Server{echo: echo.New(), cfg: cfg, log: cfg.Logger, metrics: metrics}
 	e := s.echo
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(io.Discard) // what matters goes to slog
@@ -134,14 +135,23 @@ func NewServer(cfg Config) (*Server, error) {
 	h := &health{version: cfg.Version, log: cfg.Logger, away: map[string]bool{}}
 	h.checks = append([]Check{{Name: "store", Probe: cfg.Store.Ping}}, cfg.Checks...)
 	h.mount(e, cfg.Metrics)
+	if !cfg.HealthOnly {
+		s.mountAPI()
+	}
+	return s, nil
+}
+
+func (s *Server) mountAPI() {
+	cfg, steps := s.cfg, newPulse()
+	s.off = cfg.Store.OnStep(func(int64) { steps.ring() })
+	s.feed = newFeed(cfg.Store, steps, cfg.StreamPoll, cfg.Logger)
 	if cfg.Codec != nil {
 		s.mountCodec(cfg.Codec)
 	}
-	RegisterHandlers(e, NewStrictHandler(&api{
-		store: cfg.Store, engine: cfg.Engine, feed: s.feed, steps: steps, log: cfg.Logger, metrics: metrics,
+	RegisterHandlers(s.echo, NewStrictHandler(&api{
+		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, workspace: cfg.WorkspaceSID, feed: s.feed, steps: steps, log: cfg.Logger, metrics: s.metrics,
 		wait: cfg.ActionWait, heartbeat: cfg.Heartbeat, write: cfg.StreamWrite,
 	}, nil))
-	return s, nil
 }
 
 // Echo is where other handlers mount themselves, with the server's logging, metrics and recovery around them.
@@ -153,8 +163,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 // Close ends all streams and the server's own goroutine. Requests are still answered. [http.Server.Shutdown] waits for streams, so call
 // it first, by [http.Server.RegisterOnShutdown].
 func (s *Server) Close() {
-	s.off()
-	s.feed.close()
+	if s.feed != nil {
+		s.off()
+		s.feed.close()
+	}
 }
 
 var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

@@ -35,7 +35,7 @@ func (p *pulse) ring() {
 	p.ch = make(chan struct{})
 }
 
-// A frame is a timeline entry as a stream carries it, with what readers are filtered by.
+// A frame is an entry as a stream carries it, with what readers are filtered by.
 type frame struct {
 	seq    int64
 	call   string
@@ -46,10 +46,14 @@ type frame struct {
 }
 
 func newFrame(e store.Entry) (frame, error) {
-	data, err := json.Marshal(renderEntry(e))
+	name, render := "timeline", func() any { return renderEntry(e) }
+	if e.Call == "" {
+		name, render = "agent", func() any { return renderAgentEvent(e) }
+	}
+	data, err := json.Marshal(render())
 	if err != nil { // its data is no JSON: one entry must not stop the stream
 		e.Data = nil
-		if data, err = json.Marshal(renderEntry(e)); err != nil {
+		if data, err = json.Marshal(render()); err != nil {
 			return frame{}, err
 		}
 	}
@@ -57,7 +61,9 @@ func newFrame(e store.Entry) (frame, error) {
 	b.Grow(len(data) + 48)
 	b.WriteString("id: ")
 	b.WriteString(strconv.FormatInt(e.Seq, 10))
-	b.WriteString("\nevent: timeline\ndata: ")
+	b.WriteString("\nevent: ")
+	b.WriteString(name)
+	b.WriteString("\ndata: ")
 	b.Write(data)
 	b.WriteString("\n\n")
 	return frame{seq: e.Seq, call: e.Call, agents: e.Agents, private: e.Private, wire: b.Bytes()}, nil

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/store"
 )
 
@@ -75,6 +76,7 @@ type WebhookStore interface {
 	NoteTask(ctx context.Context, taskSID, callID string) error
 	Call(ctx context.Context, id string) (store.CallRow, []store.LegRow, error)
 	Webhooks(ctx context.Context, subject store.Subject, limit int) ([]store.Webhook, error)
+	AnsweredAt(ctx context.Context, agents ...string) (map[string]time.Time, error)
 }
 
 // WebhookConfig sets [Webhooks] up.
@@ -99,6 +101,9 @@ type WebhookConfig struct {
 	Conference ConferenceOptions
 	// Settings of the calls; Ring is the instruction's timeout. Default [call.DefaultSettings].
 	Settings call.Settings
+	// Floor has the workspace's breaker told of agents who do not answer, and of where they go; nil tells it nothing. It gives the breaker's
+	// settings; false while they are not known yet, when the breaker is told of every move, and sees itself which concern it.
+	Floor func() (floor.Settings, bool)
 	// AgentFrom is the caller ID that agents see: a number of the account or a verified one. Default: the number that was dialled.
 	AgentFrom string
 	// QueueMusicURL is an audio file for those who wait. Default [DefaultQueueMusicURL].

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/store"
 )
 
@@ -38,8 +39,10 @@ type webhookRequest struct {
 type webhookRow struct {
 	kind     string // Twilio's name for it
 	subject  store.Subject
-	event    call.Event // nil: it decides nothing
-	identity string     // what tells it from others of its kind and subject, where Twilio sent no token
+	event    call.Event         // nil: it decides nothing for a call
+	floor    floor.Event        // nil: it decides nothing for the floor
+	agent    *store.AgentChange // what it says of an agent
+	identity string             // what tells it from others of its kind and subject, where Twilio sent no token
 }
 
 // The kinds of subjects.
@@ -47,8 +50,8 @@ const (
 	subjectCall      = store.SubjectCall
 	subjectAgent     = "agent"
 	subjectQueue     = "queue"
-	subjectTask      = "task"      // a task whose call nobody knows
-	subjectWorkspace = "workspace" // the rest
+	subjectTask      = "task"                 // a task whose call nobody knows
+	subjectWorkspace = store.SubjectWorkspace // the floor, and the rest
 )
 
 func callSubject(id call.ID) store.Subject { return store.Subject{Kind: subjectCall, ID: string(id)} }
@@ -127,11 +130,15 @@ func (w *Webhooks) belongs(r *http.Request, in *webhookRequest) *webhookRefusal 
 
 // row is what is stored of a webhook.
 func (in *webhookRequest) row(d webhookRow) (store.Webhook, error) {
-	row := store.Webhook{Key: in.key(d), Kind: d.kind, Subject: d.subject, Params: flattened(in.params), ReceivedAt: in.at}
-	if d.event == nil {
-		return row, nil
+	row := store.Webhook{Key: in.key(d), Kind: d.kind, Subject: d.subject, Params: flattened(in.params), ReceivedAt: in.at, Agent: d.agent}
+	var event []byte
+	var err error
+	switch {
+	case d.event != nil:
+		event, err = json.Marshal(call.Envelope{Event: d.event})
+	case d.floor != nil:
+		event, err = json.Marshal(floor.Envelope{Event: d.floor})
 	}
-	event, err := json.Marshal(call.Envelope{Event: d.event})
 	if err != nil {
 		return store.Webhook{}, err
 	}

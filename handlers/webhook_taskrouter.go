@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/store"
 )
 
@@ -97,15 +99,23 @@ func (w *Webhooks) events(c echo.Context, in *webhookRequest) error {
 		id, a = w.callOf(ctx, in, knownKind(kind, strings.HasPrefix(kind, "reservation.") || strings.HasPrefix(kind, "task.")), task)
 	}
 	event := decodeTaskRouter(in.params, a)
-	d := webhookRow{kind: knownKind(kind, event != nil), event: event, identity: eventIdentity(in)}
+	d := webhookRow{kind: knownKind(kind, event != nil), event: event, identity: eventIdentity(in), agent: agentChangeOf(in.params)}
 	if id != "" {
 		d.subject = callSubject(id)
+		if _, lapsed := event.(call.ReservationTimedOut); lapsed && w.cfg.Floor != nil {
+			w.tellMissed(ctx, in, id)
+		}
 		return w.record(c, in, d)
 	}
 	if event != nil {
 		w.log.LogAttrs(ctx, slog.LevelWarn, "an event of a task of no known call", slog.String("kind", kind), slog.String("task", string(task)))
 	}
 	d.event, d.subject = nil, w.subjectOf(in, kind, task)
+	if w.cfg.Floor != nil {
+		if d.floor = floorEventOf(in.params, w.cfg.Floor); d.floor != nil {
+			d.subject = w.workspace()
+		}
+	}
 	return w.record(c, in, d)
 }
 
@@ -120,7 +130,36 @@ func (w *Webhooks) subjectOf(in *webhookRequest, kind string, task call.TaskSID)
 	case strings.HasPrefix(kind, "task-queue.") && plausibleID.MatchString(queue):
 		return store.Subject{Kind: subjectQueue, ID: queue}
 	default:
-		return store.Subject{Kind: subjectWorkspace, ID: w.cfg.WorkspaceSID}
+		return w.workspace()
+	}
+}
+
+func (w *Webhooks) workspace() store.Subject {
+	return store.Subject{Kind: subjectWorkspace, ID: w.cfg.WorkspaceSID}
+}
+
+// tellMissed has the floor told of a reservation that lapsed. It is kept beside the call's own event, by the reservation: told twice it counts once. A miss
+// that cannot be written down now waits in the spool, for the call's event must not wait for it.
+func (w *Webhooks) tellMissed(ctx context.Context, in *webhookRequest, id call.ID) {
+	missed := timedOut(in.params, string(id))
+	bounded, cancel := w.storeContext(ctx)
+	defer cancel()
+	answered, err := w.store.AnsweredAt(bounded, string(missed.Agent))
+	if err != nil { // without it he may seem to have missed more in a row than he did
+		w.log.LogAttrs(ctx, slog.LevelWarn, "when the agent last answered cannot be looked up", slog.Any("error", err))
+	}
+	missed.AnsweredAt = answered[string(missed.Agent)]
+	event, err := json.Marshal(floor.Envelope{Event: missed})
+	if err != nil {
+		return // it is a plain value
+	}
+	row := store.Webhook{
+		Key: "missed:" + string(missed.Reservation), Kind: "agent-missed", Subject: w.workspace(), Params: map[string]string{}, Event: event, ReceivedAt: in.at,
+	}
+	if err := w.write(ctx, row); err != nil {
+		if err := w.spool.add(row); err != nil {
+			w.lose(ctx, webhookRow{kind: row.Kind, subject: row.Subject}, err)
+		}
 	}
 }
 

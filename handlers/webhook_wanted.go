@@ -7,7 +7,8 @@ var wantedEvents = []string{
 	"task.created", "task.canceled", "task.wrapup", "task.completed", "task.system-deleted", "task-queue.entered",
 	"reservation.created", "reservation.accepted", "reservation.rejected", "reservation.timeout", "reservation.canceled",
 	"reservation.failed", "reservation.rescinded", "reservation.wrapup", "reservation.completed",
-	"worker.activity.update",
+	"worker.created", "worker.deleted", "worker.attributes.update", "worker.activity.update", "worker.capacity.update",
+	"worker.channel.availability.update",
 }
 
 // WantedEvents is what the workspace's EventsFilter should let through. More does no harm: it is written down, and decides nothing.

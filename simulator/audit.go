@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -18,16 +19,29 @@ type Bounds struct {
 	Open int
 	// Wrapping: a task is in wrap-up although its customer's call has ended. Default 900.
 	Wrapping int
+	// AtLeast is the real time that must have passed too: however short a second of Twilio's is, the application's work and its restarts
+	// take real time. Default 10 seconds.
+	AtLeast time.Duration
 }
 
 func (b Bounds) withDefaults() Bounds {
 	b.Forsaken, b.Orphaned = cmp.Or(b.Forsaken, 60), cmp.Or(b.Orphaned, 60)
 	b.Open, b.Wrapping = cmp.Or(b.Open, 60), cmp.Or(b.Wrapping, 900)
+	b.AtLeast = cmp.Or(b.AtLeast, 10*time.Second)
 	return b
 }
 
-// exceeds reports whether something has lasted too long.
-func exceeds(seconds float64, bound int) bool { return bound >= 0 && seconds > float64(bound) }
+// A tolerance decides what has lasted too long, and takes what is said of it.
+type tolerance struct {
+	bounds Bounds
+	second time.Duration
+	tell   func(format string, args ...any)
+}
+
+// out reports whether something lasts too long that began at since.
+func (p tolerance) out(since time.Time, bound int) bool {
+	return bound >= 0 && time.Since(since) >= max(time.Duration(bound)*p.second, p.bounds.AtLeast)
+}
 
 // auditEvery is how many seconds lie between two looks at what must not last.
 const auditEvery = 5
@@ -41,7 +55,7 @@ func (s *Simulator) watchLocked() {
 	s.goroutine(func() {
 		for s.wait(s.ctx, auditEvery) {
 			s.mu.Lock()
-			s.auditLastingLocked()
+			s.auditLastingLocked(s.tolerance())
 			s.mu.Unlock()
 		}
 	})
@@ -67,39 +81,53 @@ func (s *Simulator) auditLocked() {
 			}
 		}
 	}
-	s.auditLastingLocked()
+	s.auditLastingLocked(s.tolerance())
+}
+
+// tolerance is that of a run that goes on.
+func (s *Simulator) tolerance() tolerance {
+	return tolerance{bounds: s.cfg.Bounds, second: s.cfg.Second, tell: s.violationLocked}
+}
+
+// Leftovers lists what is not as it should be once everything has come to rest, at the end of a run: customers on hold with nobody coming,
+// legs and tasks that are there although their customer's call has ended. It tolerates nothing, and is no violation by itself.
+func (s *Simulator) Leftovers() (out []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.auditLastingLocked(tolerance{tell: func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }})
+	slices.Sort(out)
+	return out
 }
 
 // auditLastingLocked looks for what has lasted too long.
-func (s *Simulator) auditLastingLocked() {
+func (s *Simulator) auditLastingLocked(p tolerance) {
 	for _, f := range s.voice.rooms {
-		for _, p := range f.participants {
-			s.auditHoldLocked(p)
+		for _, held := range f.participants {
+			s.auditHoldLocked(p, held)
 		}
 	}
 	for c := range s.voice.alive {
-		s.auditOrphanLocked(c)
+		s.auditOrphanLocked(p, c)
 	}
 	for _, ws := range s.tr.workspaces.items {
 		for _, t := range ws.open.items {
-			s.auditOpenLocked(t)
+			s.auditOpenLocked(p, t)
 		}
 	}
 }
 
 // auditHoldLocked is for a customer who is on hold with nobody coming.
-func (s *Simulator) auditHoldLocked(p *participant) {
-	if !p.joined || !p.hold || !p.call.customer || s.comingLocked(p) {
-		p.forsaken = false
+func (s *Simulator) auditHoldLocked(p tolerance, held *participant) {
+	if !held.joined || !held.hold || !held.call.customer || s.comingLocked(held) {
+		held.forsaken = time.Time{}
 		return
 	}
-	if !p.forsaken {
-		p.forsaken, p.forsakenSince = true, time.Now()
-		return
+	if held.forsaken.IsZero() {
+		held.forsaken = time.Now()
 	}
-	if exceeds(s.elapsed(p.forsakenSince), s.cfg.Bounds.Forsaken) {
-		s.violationLocked("customer %s is on hold in conference %s, and for more than %d seconds nobody was coming",
-			p.call.sid, p.conf.sid, s.cfg.Bounds.Forsaken)
+	if p.out(held.forsaken, p.bounds.Forsaken) {
+		p.tell("customer %s is on hold in conference %s, and nobody is coming for longer than %d seconds",
+			held.call.sid, held.conf.sid, p.bounds.Forsaken)
 	}
 }
 
@@ -130,7 +158,7 @@ func (s *Simulator) couldTalkLocked(p *participant) bool {
 }
 
 // auditOrphanLocked is for a leg whose customers have all gone.
-func (s *Simulator) auditOrphanLocked(c *voiceCall) {
+func (s *Simulator) auditOrphanLocked(p tolerance, c *voiceCall) {
 	if c.customer {
 		return
 	}
@@ -150,14 +178,14 @@ func (s *Simulator) auditOrphanLocked(c *voiceCall) {
 	if last.Before(c.created) {
 		last = c.created
 	}
-	if exceeds(s.elapsed(last), s.cfg.Bounds.Orphaned) {
-		s.violationLocked("leg %s to %s lives on, more than %d seconds after its customer %s was gone",
-			c.sid, addressKey(c.to), s.cfg.Bounds.Orphaned, customers[0].sid)
+	if p.out(last, p.bounds.Orphaned) {
+		p.tell("leg %s to %s lives on, more than %d seconds after its customer %s was gone",
+			c.sid, addressKey(c.to), p.bounds.Orphaned, customers[0].sid)
 	}
 }
 
 // auditOpenLocked is for a task whose customer's call has ended.
-func (s *Simulator) auditOpenLocked(t *task) {
+func (s *Simulator) auditOpenLocked(p tolerance, t *task) {
 	c := s.customerOfLocked(t)
 	if c == nil || !c.over() {
 		return
@@ -166,12 +194,12 @@ func (s *Simulator) auditOpenLocked(t *task) {
 	if since.Before(t.created) {
 		since = t.created
 	}
-	bound := s.cfg.Bounds.Open
+	bound := p.bounds.Open
 	if t.status == statusWrapping {
-		bound = s.cfg.Bounds.Wrapping
+		bound = p.bounds.Wrapping
 	}
-	if exceeds(s.elapsed(since), bound) {
-		s.violationLocked("task %s is still %s, more than %d seconds after its customer %s was gone", t.sid, t.status, bound, c.sid)
+	if p.out(since, bound) {
+		p.tell("task %s is still %s, more than %d seconds after its customer %s was gone", t.sid, t.status, bound, c.sid)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 func (b *voiceBench) bound(bounds Bounds) {
 	b.sim.mu.Lock()
 	defer b.sim.mu.Unlock()
+	bounds.AtLeast = -1
 	b.sim.cfg.Bounds = bounds
 }
 
@@ -59,6 +60,7 @@ func TestACustomerOnHoldWithNobodyComingIsAViolation(t *testing.T) {
 	outside.Reject()
 	outside.rest()
 	require.Contains(t, c.complains(), "customer "+caller.CallSID()+" is on hold in conference "+c.liveRoom())
+	require.Len(t, c.sim.Leftovers(), 1)
 	caller.HangUp()
 }
 
@@ -76,7 +78,7 @@ func TestATaskThatWantsAnAgentIsSomebodyComing(t *testing.T) {
 	c.pass(100)
 	require.Empty(t, c.sim.Violations())
 	c.taskrouter(http.StatusOK, http.MethodPost, "/Tasks/"+again, "AssignmentStatus=canceled", "Reason=enough")
-	require.Contains(t, c.complains(), "nobody was coming")
+	require.Contains(t, c.complains(), "nobody is coming")
 	caller.HangUp()
 }
 
@@ -87,6 +89,11 @@ func TestALegThatOutlivesItsCustomerIsAViolation(t *testing.T) {
 	caller.HangUp()
 	caller.rest()
 	c.bound(Bounds{Forsaken: -1, Orphaned: 30, Open: -1, Wrapping: -1})
+	task := c.hit("/assign").form.Get("TaskSid")
+	left := c.sim.Leftovers()
+	require.Len(t, left, 2, "%v", left)
+	require.Contains(t, left[0], "leg "+ann.CallSID())
+	require.Contains(t, left[1], "task "+task+" is still assigned")
 	require.Contains(t, c.complains(), "leg "+ann.CallSID()+" to client:ann lives on, more than 30 seconds after its customer "+caller.CallSID())
 	ann.HangUp()
 }

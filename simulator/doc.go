@@ -21,8 +21,15 @@
 // pauses, sentences, talk. A headless run shortens it. The time that Twilio gives a webhook to answer is never scaled,
 // for what answers is real.
 //
+// # What is watched
+//
+// What must never be is a violation ([Simulator.Violations]) as soon as it is: a customer who hears a coach, an agent in more conversations
+// than his capacity allows. What must not last is one after a while ([Bounds]): a customer on hold with nobody coming, a leg or a task that
+// outlives its customer. [Simulator.Heard] tells who heard whom and what, from when to when; [Simulator.Leftovers] what is still there when
+// all should have come to rest. Where Twilio's documentation is silent, [Silences] has a choice.
+//
 // # People
 //
 // Whoever is attached to an address ([Simulator.Attach]) has a [Line] when that address is dialled. The people of package
-// people are scripts on top of that, and know nothing that a person would not know.
+// people are scripts on top of that, and know nothing that a person would not know. A phone that does always the same is a [Habit].
 package simulator

@@ -107,7 +107,11 @@ func TestTaskRouterConformsToTwiliosDocument(t *testing.T) {
 		"/Workflows/" + workflow, "/TaskChannels", "/TaskChannels/" + channel, "/Tasks", "/Tasks/" + task, "/Tasks/" + task + "/Reservations",
 		"/Tasks/" + task + "/Reservations/" + r["sid"].(string), "/Workers/" + ann + "/Reservations",
 		"/Workers/" + ann + "/Reservations/" + r["sid"].(string), "/Workers/" + ann + "/Channels", "/Workers/" + ann + "/Channels/voice",
-		"/Events", "/Events/" + event, "/RealTimeStatistics", "/TaskQueues/" + queue + "/RealTimeStatistics",
+		"/Events", "/Events/" + event, "/Statistics", "/RealTimeStatistics", "/CumulativeStatistics",
+		"/TaskQueues/" + queue + "/Statistics", "/TaskQueues/" + queue + "/RealTimeStatistics", "/TaskQueues/" + queue + "/CumulativeStatistics",
+		"/Workflows/" + workflow + "/Statistics", "/Workflows/" + workflow + "/RealTimeStatistics",
+		"/Workflows/" + workflow + "/CumulativeStatistics", "/TaskQueues/Statistics", "/Workers/Statistics", "/Workers/RealTimeStatistics",
+		"/Workers/CumulativeStatistics", "/Workers/" + ann + "/Statistics",
 	} {
 		f.tr(http.StatusOK, "GET", f.ws+path)
 	}

@@ -65,9 +65,15 @@ type conferenceInstruction struct {
 //
 //	func (s *Simulator) startCallLocked(in callInstruction) (callSID string)
 
-// agentAnsweredLocked (TaskRouter) is told that the leg of an instruction "call" with Accept was answered: the reservation is accepted.
+// agentAnsweredLocked (TaskRouter) is told that the leg of an instruction "call" with Accept, or of "dequeue", was answered: the
+// reservation is accepted.
 //
 //	func (s *Simulator) agentAnsweredLocked(reservationSID string)
+
+// startDequeueLocked (Voice) dials the agent for an instruction "dequeue", and bridges him on answer with the call that waits. It reports
+// by agentAnsweredLocked or conferenceFailedLocked, later by conversationOverLocked.
+//
+//	func (s *Simulator) startDequeueLocked(in callInstruction) (callSID string)
 
 // redirectLegLocked (Voice) lets a leg in progress run other TwiML, for the instruction "redirect".
 //

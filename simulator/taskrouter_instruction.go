@@ -157,8 +157,10 @@ func (s *Simulator) instructLocked(r *reservation, name string, get parameters, 
 		return s.callLocked(r, get)
 	case "redirect":
 		return s.redirectLocked(r, get)
-	case "dequeue", "supervise":
-		return errInvalid("the instruction %q is not simulated", name)
+	case "dequeue":
+		return s.dequeueLocked(r, get)
+	case "supervise":
+		return errInvalid("the instruction supervise is for a reservation that was accepted, and its task's address")
 	default:
 		return errCode(codeBadInstruction, "unknown instruction %q", name)
 	}

@@ -47,37 +47,91 @@ func stringAttribute(of map[string]any, key string) string {
 	return v
 }
 
-// callLocked dials the agent for a reservation and runs TwiML on his leg. The task's attributes learn the leg.
-func (s *Simulator) callLocked(r *reservation, get parameters) (bad *apiError) {
-	in := callInstruction{
+// legFrom reads what the instructions have in common that dial the agent without a conference.
+func (s *Simulator) legFrom(r *reservation, get parameters, from string) (in callInstruction, bad *apiError) {
+	in = callInstruction{
 		ReservationSID: r.sid, TaskSID: r.task.sid, CustomerCallSID: stringAttribute(r.task.attrs, "call_sid"),
-		To: get.text("to", stringAttribute(r.agent.attrs, "contact_uri")), From: get.text("from", ""), URL: get.text("url", ""),
-		StatusCallback: get.text("status_callback_url", ""), Accept: get.flag("accept", false),
+		To: get.text("to", stringAttribute(r.agent.attrs, "contact_uri")), From: get.text("from", from),
+		StatusCallback: get.text("status_callback_url", ""),
 	}
 	if in.From == "" {
-		return errMissing("from")
-	}
-	if in.URL == "" {
-		return errMissing("url")
+		return in, errMissing("from")
 	}
 	if in.Timeout, bad = get.ring(); bad != nil {
+		return in, bad
+	}
+	if bad = checkStatusCallback("status_callback_url", in.StatusCallback); bad != nil {
+		return in, bad
+	}
+	return in, s.checkAddresses(in.To, in.From)
+}
+
+// dialedLocked tells the task which leg was dialled for its reservation.
+func (s *Simulator) dialedLocked(r *reservation, callSID string) {
+	r.callSID = callSID
+	attrs := maps.Clone(r.task.attrs)
+	attrs["worker_call_sid"] = callSID
+	s.setTaskAttributesLocked(r.task, attrs)
+}
+
+// callLocked dials the agent for a reservation and runs TwiML on his leg.
+func (s *Simulator) callLocked(r *reservation, get parameters) *apiError {
+	in, bad := s.legFrom(r, get, "")
+	if bad != nil {
 		return bad
+	}
+	if in.URL, in.Accept = get.text("url", ""), get.flag("accept", false); in.URL == "" {
+		return errMissing("url")
 	}
 	if bad = checkURL("url", in.URL); bad != nil {
 		return bad
 	}
-	if bad = checkStatusCallback("status_callback_url", in.StatusCallback); bad != nil {
-		return bad
-	}
-	if bad = s.checkAddresses(in.To, in.From); bad != nil {
-		return bad
-	}
 	r.accepting = in.Accept
-	r.callSID = s.startCallLocked(in)
-	attrs := maps.Clone(r.task.attrs)
-	attrs["worker_call_sid"] = r.callSID
-	s.setTaskAttributesLocked(r.task, attrs)
+	s.dialedLocked(r, s.startCallLocked(in))
 	return nil
+}
+
+// dequeueLocked dials the agent and bridges him with the call that waits for the task.
+func (s *Simulator) dequeueLocked(r *reservation, get parameters) *apiError {
+	in, bad := s.legFrom(r, get, stringAttribute(r.task.attrs, "to"))
+	if bad != nil {
+		return bad
+	}
+	in.StatusEvents = splitWords(get.text("status_callback_events", get.text("status_callback_event", "")))
+	if in.CustomerCallSID = r.task.caller; in.CustomerCallSID == "" {
+		return errInvalid("task %s was not made by <Enqueue>: nobody waits to be dequeued", r.task.sid)
+	}
+	r.accepting = true
+	s.dialedLocked(r, s.startDequeueLocked(in))
+	return nil
+}
+
+// superviseLocked dials a supervisor into the conference of a task: muted to monitor, coaching the agent to whisper, neither to barge.
+func (s *Simulator) superviseLocked(q *request, r *reservation) *apiError {
+	mode, bad := q.oneOf("SupervisorMode", "monitor", "monitor", "whisper", "barge")
+	if bad != nil {
+		return bad
+	}
+	to := q.str("Supervisor")
+	if a, ok := r.task.workspace.agents.get(to); ok {
+		to = stringAttribute(a.attrs, "contact_uri")
+	}
+	from := stringAttribute(r.task.attrs, "to")
+	if bad = s.checkAddresses(to, from); bad != nil {
+		return bad
+	}
+	room := s.voice.rooms[r.task.sid]
+	if room == nil {
+		return errInvalid("task %s has no conference", r.task.sid)
+	}
+	o := roomOptions{muted: mode == "monitor", coaching: mode == "whisper", startOnEnter: true, beep: "false"}
+	if o.coaching {
+		conference, _ := r.task.attrs["conference"].(map[string]any)
+		participants, _ := conference["participants"].(map[string]any)
+		o.coach = stringAttribute(participants, "worker")
+	}
+	_, bad = s.dialInLocked(from, to, room.name, o, legOptions{timeout: defaultRing})
+	return bad
 }
 
 // agentAnsweredLocked is TaskRouter's part of seam.go.

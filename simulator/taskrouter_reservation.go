@@ -80,6 +80,8 @@ func (s *Simulator) updateReservation(q *request) (int, any) {
 		bad = s.setReservationLocked(q, r, status)
 	case instruction == "":
 		bad = errInvalid("ReservationStatus or Instruction is needed")
+	case instruction == "supervise" && r.status == statusAccepted && q.path("TaskSid") != "":
+		bad = s.superviseLocked(q, r)
 	case r.status != statusPending:
 		bad = errCode(codeNotPending, "Reservation %s is %s, not pending", r.sid, r.status)
 	case r.accepting:

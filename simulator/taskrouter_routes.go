@@ -30,8 +30,15 @@ func (s *Simulator) taskRouterRoutes(tr *router) {
 	tr.handle("GET", one+"/Events", s.listEvents)
 	tr.handle("GET", one+"/Events/{Sid}", s.fetchEvent)
 
-	tr.handle("GET", one+"/RealTimeStatistics", s.workspaceRealTime)
-	tr.handle("GET", one+"/TaskQueues/{Sid}/RealTimeStatistics", s.queueRealTime)
+	for _, what := range []string{"Statistics", "RealTimeStatistics", "CumulativeStatistics"} {
+		tr.handle("GET", one+"/"+what, s.statistics(s.workspaceSubject, what))
+		tr.handle("GET", one+"/Workflows/{Sid}/"+what, s.statistics(s.workflowSubject, what))
+		tr.handle("GET", one+"/TaskQueues/{Sid}/"+what, s.statistics(s.queueSubject, what))
+		tr.handle("GET", one+"/Workers/"+what, s.agentStatistics(what))
+	}
+	tr.handle("GET", one+"/Workers/{WorkerSid}/Statistics", s.agentStatistics("Statistics"))
+	tr.handle("GET", one+"/TaskQueues/Statistics", s.listQueueStatistics)
+	tr.handle("POST", one+"/TaskQueues/RealTimeStatistics", s.bulkQueueRealTime)
 }
 
 // workspaceOf is the workspace of a route below one.

@@ -1,7 +1,7 @@
 package simulator
 
 import (
-	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -65,35 +65,34 @@ func openTasks(q *request, ws *workspace, keep func(*task) bool) (out []*task) {
 	return out
 }
 
-func (s *Simulator) queueRealTime(q *request) (int, any) {
-	ws, w, ok := find(s, q, queues)
-	if !ok {
-		return q.gone()
-	}
+func (s *Simulator) queueNow(q *request, ws *workspace, w *taskQueue) map[string]any {
 	var eligible []*agent
 	for _, a := range ws.agents.items {
 		if w.serves(a) {
 			eligible = append(eligible, a)
 		}
 	}
-	out := s.realTime(ws, openTasks(q, ws, func(t *task) bool { return t.queue == w }), eligible)
-	out["task_queue_sid"] = w.sid
-	out["url"] = q.url("/v1/Workspaces/%s/TaskQueues/%s/RealTimeStatistics", ws.sid, w.sid)
-	return http.StatusOK, out
+	return s.realTime(ws, openTasks(q, ws, func(t *task) bool { return t.queue == w }), eligible)
 }
 
-func (s *Simulator) workspaceRealTime(q *request) (int, any) {
-	ws, ok := s.workspaceOf(q)
-	if !ok {
-		return q.gone()
-	}
+// ofQueues is what only the statistics of queues have.
+var ofQueues = []string{
+	"total_available_workers", "total_eligible_workers", "longest_relative_task_age_in_queue", "longest_relative_task_sid_in_queue",
+}
+
+func (s *Simulator) workspaceNow(q *request, ws *workspace) map[string]any {
 	out := s.realTime(ws, openTasks(q, ws, func(*task) bool { return true }), ws.agents.items)
-	for _, ofQueues := range []string{
-		"total_available_workers", "total_eligible_workers", "longest_relative_task_age_in_queue", "longest_relative_task_sid_in_queue",
-	} {
-		delete(out, ofQueues)
+	for _, name := range ofQueues {
+		delete(out, name)
 	}
 	out["total_workers"] = len(ws.agents.items)
-	out["url"] = q.url("/v1/Workspaces/%s/RealTimeStatistics", ws.sid)
-	return http.StatusOK, out
+	return out
+}
+
+func (s *Simulator) workflowNow(q *request, ws *workspace, w *routingWorkflow) map[string]any {
+	out := s.realTime(ws, openTasks(q, ws, func(t *task) bool { return t.workflow == w }), nil)
+	for _, name := range slices.Concat(ofQueues, []string{"activity_statistics"}) {
+		delete(out, name)
+	}
+	return out
 }

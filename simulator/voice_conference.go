@@ -71,8 +71,7 @@ type participant struct {
 	silent                  bool // waitUrl="": no music
 	hears                   bool // somebody, as last told to the person
 	hearing                 map[*participant]*Heard
-	forsaken                bool // on hold, as last seen, with nobody coming
-	forsakenSince           time.Time
+	forsaken                time.Time // since when, as far as was looked, on hold with nobody coming
 	stopMusic               context.CancelFunc
 	action                  *source // of the <Dial>, told also when the leg hangs up
 	onLeaveLocked           func()

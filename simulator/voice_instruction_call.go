@@ -15,17 +15,24 @@ type callInstruction struct {
 	URL             string
 	Timeout         int // ring time, seconds
 	StatusCallback  string
+	StatusEvents    []string
 	Accept          bool // the answered leg accepts the reservation
+}
+
+// instructedLegLocked dials an agent for an instruction of his reservation.
+func (s *Simulator) instructedLegLocked(in callInstruction) *reservedLeg {
+	c := s.newCallLocked(directionAPI, in.From, in.To)
+	c.task = in.TaskSID
+	// TaskRouter tells of these legs by GET.
+	c.callback = newStatusCallback(in.StatusCallback, http.MethodGet, in.StatusEvents)
+	c.callback.extra = url.Values{"taskCallSid": {in.CustomerCallSID}}
+	return &reservedLeg{in: conferenceInstruction{ReservationSID: in.ReservationSID, TaskSID: in.TaskSID}, agent: c}
 }
 
 // startCallLocked is Voice's part of seam.go.
 func (s *Simulator) startCallLocked(in callInstruction) (callSID string) {
-	c := s.newCallLocked(directionAPI, in.From, in.To)
-	c.task = in.TaskSID
-	// TaskRouter's legs tell their end only, and by GET.
-	c.callback = newStatusCallback(in.StatusCallback, http.MethodGet, nil)
-	c.callback.extra = url.Values{"taskCallSid": {in.CustomerCallSID}}
-	leg := &reservedLeg{in: conferenceInstruction{ReservationSID: in.ReservationSID, TaskSID: in.TaskSID}, agent: c}
+	leg := s.instructedLegLocked(in)
+	c := leg.agent
 	if in.Accept {
 		s.voice.reserved[in.ReservationSID] = leg
 	}

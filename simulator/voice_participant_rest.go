@@ -49,6 +49,15 @@ func (s *Simulator) createParticipant(q *request) (int, any) {
 	if bad != nil {
 		return fail(bad)
 	}
+	p, bad := s.dialInLocked(from, to, room, o, leg)
+	if bad != nil {
+		return fail(bad)
+	}
+	return http.StatusCreated, s.renderParticipant(p)
+}
+
+// dialInLocked dials somebody into a conference, which comes to be if its name is not in use.
+func (s *Simulator) dialInLocked(from, to, room string, o roomOptions, leg legOptions) (*participant, *apiError) {
 	c := s.newCallLocked(directionAPI, from, to)
 	p, bad := s.participantLocked(c, room, o)
 	if bad != nil {
@@ -57,7 +66,7 @@ func (s *Simulator) createParticipant(q *request) (int, any) {
 		delete(s.voice.calls, c.sid)
 		delete(s.voice.alive, c)
 		s.voice.callOrder = s.voice.callOrder[:len(s.voice.callOrder)-1]
-		return fail(bad)
+		return nil, bad
 	}
 	c.callback = leg.callback
 	c.onAnswerLocked = func() {
@@ -66,7 +75,7 @@ func (s *Simulator) createParticipant(q *request) (int, any) {
 	}
 	s.limitLocked(c, leg.timeLimit)
 	s.goroutine(func() { s.ring(c, leg.timeout, program{room: p}) })
-	return http.StatusCreated, s.renderParticipant(p)
+	return p, nil
 }
 
 func (q *request) roomOptions() (o roomOptions, bad *apiError) {

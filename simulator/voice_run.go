@@ -10,6 +10,7 @@ type program struct {
 	source *source      // TwiML, run first
 	room   *participant // then: in its conference until it leaves
 	bridge *bridge      // then: in conversation with the call that dialled it
+	after  *source      // then: TwiML
 	failed bool         // nothing can be run at all
 }
 
@@ -75,6 +76,10 @@ func (s *Simulator) perform(ctx context.Context, c *voiceCall, p program) (statu
 	select {
 	case <-over:
 	case <-ctx.Done():
+	}
+	if p.after != nil && ctx.Err() == nil {
+		pl := &player{s: s, c: c, ctx: ctx, place: onCall}
+		return pl.play(p.after).status
 	}
 	return callCompleted
 }

@@ -68,7 +68,7 @@ func newVoiceBench(t *testing.T) *voiceBench {
 	b.app = httptest.NewServer(http.HandlerFunc(b.serve))
 	const never = -1 // a test may take its time; those about bounds set them
 	b.sim = New(Config{
-		Seed: 7, Second: 2 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(b.log, nil)), Bounds: Bounds{never, never, never, never},
+		Seed: 7, Second: 2 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(b.log, nil)), Bounds: Bounds{never, never, never, never, never},
 	})
 	b.rpc = httptest.NewServer(checked(t, b.sim))
 	t.Cleanup(func() {

@@ -85,6 +85,10 @@ var leftovers = []struct{ find, forget string }{
 			AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = t.call_id) LIMIT ?`,
 		`DELETE FROM timeline WHERE seq IN (?)`,
 	},
+	{ // what happened to agents
+		`SELECT t.seq FROM timeline t WHERE t.call_id = '' AND t.happened_at < ? LIMIT ?`,
+		`DELETE FROM timeline WHERE seq IN (?)`,
+	},
 	{ // their tasks
 		`SELECT t.task_sid FROM tasks t WHERE t.noted_at < ? AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = t.call_id)
 			AND NOT EXISTS (SELECT 1 FROM subjects s WHERE s.kind = '` + SubjectCall + `' AND s.id = t.call_id) LIMIT ?`,

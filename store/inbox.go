@@ -27,8 +27,11 @@ type Webhook struct {
 	Subject Subject
 	// Params are the form's fields, without what must not be kept.
 	Params map[string]string
-	// Event is the JSON of a call.Envelope. nil: the webhook decides nothing and is only recorded, never delivered.
-	Event      json.RawMessage
+	// Event is the JSON of a call.Envelope, or, for the workspace, of a floor.Envelope. nil: the webhook decides nothing and is only recorded, never
+	// delivered.
+	Event json.RawMessage
+	// Agent is what it says of an agent, nil for nothing: the read model learns it in the same transaction.
+	Agent      *AgentChange
 	ReceivedAt time.Time // default: now
 	// Position within the subject, set by the store; 0 for one without an event.
 	Position int64
@@ -50,8 +53,9 @@ func (s *Store) Receive(ctx context.Context, w Webhook) (position int64, duplica
 	at := s.stamp(w.ReceivedAt)
 	w.Key, w.Subject = plain(w.Key), Subject{Kind: plain(w.Subject.Kind), ID: plain(w.Subject.ID)}
 	var held lease
+	var seq int64
 	err = s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		position, duplicate = 0, false
+		position, duplicate, seq = 0, false, 0
 		var event any // NULL
 		if w.Event != nil {
 			event = string(w.Event)
@@ -72,7 +76,10 @@ func (s *Store) Receive(ctx context.Context, w Webhook) (position int64, duplica
 			return err
 		}
 		if inserted == 1 {
-			return nil
+			if w.Agent != nil {
+				seq, err = s.applyAgent(ctx, tx, *w.Agent)
+			}
+			return err
 		}
 		duplicate = true
 		if err := tx.GetContext(ctx, &position, tx.Rebind(`SELECT position FROM inbox WHERE inbox_key = ?`), w.Key); err != nil {
@@ -83,6 +90,7 @@ func (s *Store) Receive(ctx context.Context, w Webhook) (position int64, duplica
 	if err != nil {
 		return 0, false, wrap("receive", err)
 	}
+	s.tellSeq(seq, nil)
 	if w.Event != nil && !duplicate {
 		s.announce(w.Subject, held)
 	}

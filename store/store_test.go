@@ -58,6 +58,9 @@ func testStore(t *testing.T, open opener) {
 		"tasks":             testTasks,
 		"forgetting":        testForget,
 		"positions":         testPositions,
+		"agents":            testAgents,
+		"the floor":         testFloor,
+		"agents' calls":     testAgentsCalls,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +120,7 @@ func testMigrations(t *testing.T, open opener) {
 	s := open(t)
 	version, err := s.Version(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 2, version)
+	require.EqualValues(t, 3, version)
 	require.NoError(t, s.Migrate(t.Context()), "what is done is not done again")
 	require.NoError(t, s.Ping(t.Context()))
 

@@ -24,7 +24,7 @@ const (
 )
 
 // attemptTimeout bounds one attempt of an activity: at most two requests one after the other, each with four seconds to wait for its turn and
-// ten for its answer.
+// ten for its answer. A creation may make three: an attempt that is cut off there is one of which nobody knows, as any other, and is looked up.
 const attemptTimeout = 30 * time.Second
 
 // within gives activities that long, retries and waiting for a worker included. Here is the only place where a request to Twilio is sent again by
@@ -84,6 +84,8 @@ func (w *callWorkflow) start(ctx workflow.Context, command call.Command) workflo
 		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.WrapUpReservation, c)
 	case call.MoveCustomer:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.MoveCustomer, c)
+	case call.ReportMissed:
+		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.ReportMissed, c)
 	case call.ReadBack:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.ReadBack, c)
 	default:

@@ -14,7 +14,12 @@ import (
 // sealed lists the types of package call that have the marker method, from its source: the compiler cannot tell which a switch lacks.
 func sealed(t *testing.T, file, marker string) []string {
 	t.Helper()
-	source, err := parser.ParseFile(token.NewFileSet(), "../call/"+file, nil, 0)
+	return sealedIn(t, "../call/"+file, marker)
+}
+
+func sealedIn(t *testing.T, path, marker string) []string {
+	t.Helper()
+	source, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 	require.NoError(t, err)
 	var types []string
 	for _, d := range source.Decls {
@@ -36,6 +41,15 @@ func TestEveryCommandHasAnActivity(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range sealed(t, "command.go", "command") {
 		require.Regexp(t, `case call\.`+name+`:\n\t\treturn workflow\.ExecuteActivity\(within\(ctx, \w+\), a\.`+name+`, c\)`, string(source))
+	}
+}
+
+func TestEveryCommandOfTheFloorHasAnActivity(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("workspace.go")
+	require.NoError(t, err)
+	for _, name := range sealedIn(t, "../floor/command.go", "command") {
+		require.Regexp(t, `case floor\.`+name+`:\n\t\treturn workflow\.ExecuteActivity\(within\(ctx, \w+\), a\.`+name+`, c\)`, string(source))
 	}
 }
 

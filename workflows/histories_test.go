@@ -130,7 +130,8 @@ func TestAChangeOfMindIsNoticed(t *testing.T) {
 	_, _, err := replay(t, past, func(workflow.Context, workflows.Progress) error { return nil })
 	require.Error(t, err, "another order of commands")
 	now, then, err := replay(t, past, func(ctx workflow.Context, progress workflows.Progress) error {
-		progress.Call.Settings.NotAnswering = "WAelsewhere"
+		// Where the call itself moves who does not answer, and whose call it is where it tells the floor.
+		progress.Call.Settings.NotAnswering, progress.Call.ID = "WAelsewhere", "CAanother"
 		return workflows.Call(ctx, progress)
 	})
 	require.NoError(t, err)

@@ -71,5 +71,6 @@ func NewWorker(engine client.Client, a *activities.Activities, options WorkerOpt
 // Register registers the workflows and the activities, under their functions' names.
 func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflow(Call)
+	r.RegisterWorkflow(Workspace)
 	r.RegisterActivity(a)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -21,12 +22,13 @@ import (
 	"holdfast/activities"
 	"holdfast/call"
 	"holdfast/cmd/holdfast/engine"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/store"
 	"holdfast/workflows"
 )
 
-// app is a running Holdfast: one process with everything in it.
+// app is a running Holdfast: one process, with everything in it that its roles ask for.
 type app struct {
 	cfg       config
 	log       *slog.Logger
@@ -39,10 +41,15 @@ type app struct {
 	webhooks  *handlers.Webhooks
 	assets    *handlers.Assets
 	deliverer *handlers.Deliverer
+	twilio    *activities.Twilio
+	floor     atomic.Pointer[floor.Settings] // once the workspace is known
+	floors    *handlers.FloorDeliverer
 	worker    worker.Worker
 	server    *handlers.Server
 	http      *http.Server
+	gate      gate
 	addr      string
+	owner     string // names this process in leases
 
 	stopLoops context.CancelFunc
 	loops     sync.WaitGroup
@@ -52,7 +59,7 @@ type app struct {
 // startApp brings everything up in the order in which the parts need each other. What was started is stopped again if a later part fails.
 // It serves on a listener if one is given, else on the configured address.
 func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Listener) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, failed: make(chan error, 4)}
+	a := &app{cfg: cfg, log: log, owner: owner(), failed: make(chan error, 4)}
 	defer func() {
 		if err != nil {
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
@@ -82,14 +89,16 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 	if a.store, err = openStore(ctx, cfg.DatabaseURL, cfg.DataDir); err != nil {
 		return nil, err
 	}
-	twilio, err := a.reachTwilio(ctx)
-	if err != nil {
+	if err := a.answerWebhooks(listener); err != nil { //nolint:contextcheck // what it starts ends with stop, not with the start
 		return nil, err
 	}
-	if err := a.startEngine(ctx, twilio); err != nil {
+	if a.twilio, err = a.reachTwilio(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.startEdge(listener); err != nil { //nolint:contextcheck // what it starts ends with stop, not with the start
+	if err := a.startEngine(ctx, a.twilio); err != nil {
+		return nil, err
+	}
+	if err := a.startEdge(); err != nil { //nolint:contextcheck // likewise
 		return nil, err
 	}
 	a.startLoops() //nolint:contextcheck // likewise
@@ -138,7 +147,7 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if cfg.GoodbyeURL, err = optionalURL(a.cfg.fetched(a.cfg.Goodbye)); err != nil {
 		return nil, err
 	}
-	if cfg.Budget, err = activities.NewBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate); err != nil {
+	if cfg.Budget, err = activities.NewSharedBudget(a.cfg.TwilioConcurrency, a.cfg.TwilioRate, a.cfg.TwilioProcesses); err != nil {
 		return nil, err
 	}
 	twilio, err := activities.NewTwilio(cfg)
@@ -155,6 +164,8 @@ func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	if a.cfg.NotAnswering == "" {
 		a.cfg.NotAnswering = string(workspace.TimedOut)
 	}
+	settings := a.cfg.floor(string(workspace.TimedOut))
+	a.floor.Store(&settings)
 	return twilio, nil
 }
 
@@ -191,7 +202,7 @@ func optionalURL(s string) (*url.URL, error) {
 	return url.Parse(s)
 }
 
-// startEngine connects to the engine, and has it run calls.
+// startEngine connects to the engine, and runs calls for it.
 func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err error) {
 	if a.codec, err = a.cfg.codec(); err != nil {
 		return err
@@ -212,49 +223,37 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 		return err
 	}
 	a.calls = workflows.NewClient(a.engine.Client())
-	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store}, workflows.WorkerOptions{})
+	if !a.cfg.has(roleWorker) {
+		return nil
+	}
+	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store, Floor: a.store}, workflows.WorkerOptions{})
 	return a.worker.Start()
 }
 
-// startEdge answers webhooks and the API.
-func (a *app) startEdge(listener net.Listener) (err error) {
-	public, err := url.Parse(a.cfg.PublicURL)
-	if err != nil {
-		return fmt.Errorf("public URL: %w", err)
-	}
+// startEdge opens the API, or, in a process that has none, tells how it is.
+func (a *app) startEdge() (err error) {
 	meter := a.telemetry.Provider().Meter("holdfast")
-	webhooks := handlers.WebhookConfig{
-		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
-		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(),
-		AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.fetched(a.cfg.QueueMusic), Announcement: a.cfg.Announcement, AnnounceKey: a.cfg.AnnounceKey,
-		Logger: a.log.With("part", "webhooks"), Meter: meter,
-	}
-	for _, n := range a.cfg.Numbers {
-		webhooks.Numbers[n.Number] = handlers.WebhookNumber{
-			RoutingWorkflowSID: n.RoutingWorkflow, TaskAttributes: n.Attributes, Priority: n.Priority, Timeout: n.MaxWait,
+	if a.cfg.has(roleAPI) {
+		a.deliverer, err = handlers.NewDeliverer(a.store, a.calls, a.owner, handlers.DelivererConfig{
+			Settings: a.cfg.settings(), Logger: a.log.With("part", "deliverer"), Meter: meter,
+		})
+		if err != nil {
+			return err
 		}
-	}
-	for _, r := range a.cfg.Routing {
-		webhooks.Modes[r.Workflow] = r.Mode
-	}
-	if a.cfg.RoutingWorkflow != "" {
-		webhooks.DefaultRouting = &handlers.WebhookNumber{RoutingWorkflowSID: a.cfg.RoutingWorkflow}
-	}
-	if a.webhooks, err = handlers.NewWebhooks(webhooks); err != nil {
-		return err
-	}
-	a.deliverer, err = handlers.NewDeliverer(a.store, a.calls, owner(), handlers.DelivererConfig{
-		Settings: a.cfg.settings(), Logger: a.log.With("part", "deliverer"), Meter: meter,
-	})
-	if err != nil {
-		return err
+		a.floors, err = handlers.NewFloorDeliverer(a.store, a.calls, a.owner, handlers.FloorDelivererConfig{
+			WorkspaceSID: a.cfg.WorkspaceSID, Settings: *a.floor.Load(), Logger: a.log.With("part", "floor"),
+		})
+		if err != nil {
+			return err
+		}
 	}
 	keys, err := handlers.NewKeyring(a.cfg.APIKeys)
 	if err != nil {
 		return err
 	}
 	a.server, err = handlers.NewServer(handlers.Config{
-		Store: a.store, Engine: a.calls, Keys: keys, Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
+		Store: a.store, Engine: a.calls, Agents: agentControl{a.twilio}, WorkspaceSID: a.cfg.WorkspaceSID, Keys: keys, HealthOnly: !a.cfg.has(roleAPI),
+		Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
 		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
 		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
 			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})
@@ -264,23 +263,14 @@ func (a *app) startEdge(listener net.Listener) (err error) {
 	if err != nil {
 		return err
 	}
-	a.webhooks.Mount(a.server.Echo())
-	if a.cfg.Assets != "" {
-		if a.assets, err = handlers.NewAssets(a.cfg.Assets); err != nil {
-			return err
-		}
+	if a.webhooks != nil {
+		a.webhooks.Mount(a.server.Echo())
+	}
+	if a.assets != nil {
 		a.assets.Mount(a.server.Echo())
 	}
-	a.http = &http.Server{
-		Handler: a.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
 	a.http.RegisterOnShutdown(a.server.Close)
-	a.loops.Go(func() {
-		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.failed <- fmt.Errorf("http server: %w", err)
-		}
-	})
+	a.gate.open(a.server)
 	return nil
 }
 
@@ -304,34 +294,16 @@ func (a *app) startLoops() {
 			}
 		})
 	}
-	run("webhooks", a.webhooks.Run)
-	run("deliverer", a.deliverer.Run)
-	run("look", a.lookAtLiveCalls)
-	run("retention", a.forgetOldCalls)
-}
-
-// lookAtLiveCalls has each live call read back once after a start, for something may have been missed while nobody listened.
-func (a *app) lookAtLiveCalls(ctx context.Context) error {
-	live, err := a.store.LiveCalls(ctx)
-	if err != nil {
-		a.log.Error("cannot list live calls", "error", err)
-		return nil
+	if a.cfg.has(roleAPI) {
+		run("webhooks", a.webhooks.Run)
+		run("deliverer", a.deliverer.Run)
+		run("floor", a.floors.Run)
+		run("agents", a.readAgents)
+		run("look", a.lookAtLiveCalls)
 	}
-	for _, id := range live {
-		err := a.calls.ReadBack(ctx, call.ID(id))
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, workflows.ErrEnded):
-			a.log.Warn("a call is live in the database and unknown to the engine", "call", id)
-		case err != nil:
-			a.log.Warn("cannot have a live call read back", "call", id, "error", err)
-		}
+	if a.cfg.has(roleWorker) {
+		run("retention", a.forgetOldCalls)
 	}
-	if len(live) > 0 {
-		a.log.Info("live calls are read back", "calls", len(live))
-	}
-	return nil
 }
 
 // forgetOldCalls deletes ended calls when their time is over.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -22,8 +24,10 @@ type callCmd struct {
 	APIKey string `env:"HOLDFAST_API_KEY" placeholder:"KEY" help:"API key; see 'holdfast key'."`
 
 	List     callListCmd     `cmd:"" help:"List calls, the newest first."`
-	Show     callShowCmd     `cmd:"" help:"Show one call and its legs."`
+	Show     callShowCmd     `cmd:"" help:"Show one call: who is in it, who was asked to come, and how it was handed on."`
 	Timeline callTimelineCmd `cmd:"" help:"Show everything that happened to a call, in order."`
+
+	callActions
 }
 
 type output struct {
@@ -82,15 +86,7 @@ func (c *callShowCmd) Run(ctx context.Context, api *callCmd) error {
 	if c.Output == "json" {
 		return printJSON(raw)
 	}
-	return table(func(w io.Writer) {
-		fmt.Fprintf(w, "call\t%s\nstate\t%s %s\nfrom\t%s\nto\t%s\nqueue\t%s\nagent\t%s\n", call.ID, call.State, call.Outcome, orDash(call.From),
-			orDash(call.To), queueOf(call), agentOf(call))
-		fmt.Fprintf(w, "received\t%s\nanswered\t%s\nended\t%s\n", clock(call.ReceivedAt), clock(call.AnsweredAt), clock(call.EndedAt))
-		fmt.Fprintln(w, "\nLEG\tROLE\tSTATE\tADDRESS\tHOLD\tMUTED\tLEFT BECAUSE")
-		for _, l := range call.Legs {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%t\t%t\t%s\n", l.CallSID, l.Role, l.State, orDash(l.Address), l.Hold, l.Muted, orDash(deref(l.Reason)))
-		}
-	})
+	return table(func(w io.Writer) { showCall(w, call) })
 }
 
 type callTimelineCmd struct {
@@ -133,36 +129,56 @@ func (c *callTimelineCmd) Run(ctx context.Context, api *callCmd) error {
 
 // get asks the API, decodes the answer into v, and gives it as it came too.
 func (c *callCmd) get(ctx context.Context, path string, v any) ([]byte, error) {
+	raw, _, err := c.send(ctx, http.MethodGet, path, nil, v)
+	return raw, err
+}
+
+// send asks the API, with a body if it is not nil, and tells the status beside the answer: 200 or 202.
+func (c *callCmd) send(ctx context.Context, method, path string, body, v any, headers ...string) (raw []byte, status int, err error) {
 	if c.APIKey == "" {
-		return nil, errors.New("an API key is needed: set HOLDFAST_API_KEY or --api-key")
+		return nil, 0, errors.New("an API key is needed: set HOLDFAST_API_KEY or --api-key")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(c.URL, "/")+path, nil)
+	var content io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return nil, 0, err
+		}
+		content = bytes.NewReader(encoded)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.URL, "/")+path, content)
 	if err != nil {
-		return nil, fmt.Errorf("--url %s: %w", c.URL, err)
+		return nil, 0, fmt.Errorf("--url %s: %w", c.URL, err)
 	}
 	r.Header.Set("Authorization", "Bearer "+c.APIKey)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("no Holdfast answers at %s: %w", c.URL, err)
+		return nil, 0, fmt.Errorf("no Holdfast answers at %s: %w", c.URL, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 32<<20))
+	raw, err = io.ReadAll(io.LimitReader(response.Body, 32<<20))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
 		var p handlers.Problem
-		if json.Unmarshal(body, &p) == nil && p.Detail != "" {
-			return nil, fmt.Errorf("%d %s: %s", response.StatusCode, p.Title, p.Detail)
+		if json.Unmarshal(raw, &p) == nil && p.Detail != "" {
+			return nil, response.StatusCode, fmt.Errorf("%d %s (%s): %s", response.StatusCode, p.Title, p.Code, p.Detail)
 		}
-		return nil, fmt.Errorf("%s answers %s", c.URL, response.Status)
+		return nil, response.StatusCode, fmt.Errorf("%s answers %s", c.URL, response.Status)
 	}
-	if err := json.Unmarshal(body, v); err != nil {
-		return nil, fmt.Errorf("%s answers something else than Holdfast does: %w", c.URL, err)
+	if err := json.Unmarshal(raw, v); err != nil {
+		return nil, response.StatusCode, fmt.Errorf("%s answers something else than Holdfast does: %w", c.URL, err)
 	}
-	return body, nil
+	return raw, response.StatusCode, nil
 }
 
 // waitReady returns once a Holdfast is ready.

@@ -46,6 +46,7 @@ type childConfig struct {
 	TwilioURL    string `yaml:"twilio_url"`
 	UIPort       int    `yaml:"temporal_ui_port"`
 	LogLevel     string `yaml:"log_level"`
+	AnnounceKey  string `yaml:"announce_key"`
 	fileOnly     `yaml:",inline"`
 }
 
@@ -53,7 +54,7 @@ type childConfig struct {
 func startChild(cfg config, second time.Duration) (_ *child, err error) {
 	file, err := yaml.Marshal(childConfig{
 		Listen: cfg.Listen, PublicURL: cfg.PublicURL, DataDir: cfg.DataDir, AccountSID: cfg.AccountSID, WorkspaceSID: cfg.WorkspaceSID,
-		TwilioURL: cfg.TwilioURL, UIPort: cfg.TemporalUIPort, LogLevel: "info", fileOnly: cfg.fileOnly,
+		TwilioURL: cfg.TwilioURL, UIPort: cfg.TemporalUIPort, LogLevel: "info", AnnounceKey: cfg.AnnounceKey, fileOnly: cfg.fileOnly,
 	})
 	if err != nil {
 		return nil, err

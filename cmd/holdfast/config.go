@@ -18,6 +18,7 @@ import (
 
 	"holdfast/call"
 	"holdfast/cmd/holdfast/engine"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/store"
 )
@@ -25,9 +26,10 @@ import (
 // config is how Holdfast runs. Each field is a flag, an environment variable and, with underscores, a key of the YAML file; the flag wins over
 // the variable, the variable over the file. What is a list is in the file alone.
 type config struct {
-	Listen    string `default:":8080" env:"HOLDFAST_LISTEN" help:"Address that the server listens on."`
-	PublicURL string `env:"HOLDFAST_PUBLIC_URL" placeholder:"URL" help:"URL under which Twilio reaches this server; signatures are checked against it."`
-	DataDir   string `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder for the SQLite database, the engine's file and the spool. Each process needs one of its own."`
+	Listen    string   `default:":8080" env:"HOLDFAST_LISTEN" help:"Address that the server listens on."`
+	Role      []string `default:"api,worker" enum:"api,worker" env:"HOLDFAST_ROLE" help:"What this process does: api answers webhooks and the API and delivers events, worker decides calls and asks Twilio. One without the other needs PostgreSQL and a Temporal cluster."`
+	PublicURL string   `env:"HOLDFAST_PUBLIC_URL" placeholder:"URL" help:"URL under which Twilio reaches this server; signatures are checked against it."`
+	DataDir   string   `default:"data" env:"HOLDFAST_DATA_DIR" placeholder:"DIR" help:"Folder for the SQLite database, the engine's file and the spool. Each process needs one of its own."`
 
 	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL database (postgres://…), which any number of processes share. Default: SQLite in the data directory. Prefer the environment: flags are seen by other users."`
 
@@ -38,8 +40,9 @@ type config struct {
 	Edge         string `env:"TWILIO_EDGE" help:"Twilio edge, such as dublin. Needs a region."`
 	Region       string `env:"TWILIO_REGION" help:"Twilio region, such as ie1, with credentials of its own."`
 
-	TwilioConcurrency int     `default:"50" env:"HOLDFAST_TWILIO_CONCURRENCY" help:"Requests to Twilio that this process has under way at most."`
-	TwilioRate        float64 `default:"100" env:"HOLDFAST_TWILIO_RATE" help:"Requests to Twilio that this process starts in a second at most."`
+	TwilioConcurrency int     `default:"50" env:"HOLDFAST_TWILIO_CONCURRENCY" help:"Requests to Twilio that are under way at most, in all processes together."`
+	TwilioRate        float64 `default:"100" env:"HOLDFAST_TWILIO_RATE" help:"Requests to Twilio that start in a second at most, in all processes together."`
+	TwilioProcesses   int     `default:"1" env:"HOLDFAST_TWILIO_PROCESSES" help:"How many processes with the role worker share the Twilio account: each takes its part of the two above (${default})."`
 
 	RoutingWorkflow string        `env:"HOLDFAST_ROUTING_WORKFLOW" placeholder:"WW…" help:"Routing workflow for calls to numbers that the file does not list."`
 	AgentFrom       string        `env:"HOLDFAST_AGENT_FROM" placeholder:"NUMBER" help:"Caller ID that agents see. Default: the number that was dialled."`
@@ -72,6 +75,8 @@ type config struct {
 
 	// Settings, where set, are what calls are told, whatever the flags say.
 	Settings *call.Settings `kong:"-"`
+	// Breaking, where set, is the rule for agents who do not answer that the file's are laid over.
+	Breaking *floor.Rule `kong:"-"`
 }
 
 // fileOnly are the lists of the YAML file.
@@ -80,6 +85,7 @@ type fileOnly struct {
 	Routing     []routingConfig     `yaml:"routing"`
 	APIKeys     []handlers.Key      `yaml:"api_keys"`
 	PayloadKeys []engine.PayloadKey `yaml:"payload_keys"`
+	Breaker     []breakerConfig     `yaml:"breaker"`
 }
 
 // routingConfig says who accepts the reservations of one routing workflow, ours or one that others enqueue to.
@@ -89,7 +95,7 @@ type routingConfig struct {
 }
 
 // listKeys are the names of those lists.
-var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys"}
+var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys", "breaker"}
 
 // numberConfig says where the calls to one number go.
 type numberConfig struct {
@@ -286,7 +292,7 @@ func (c *config) problems() error {
 	}
 	if c.RoutingWorkflow != "" {
 		need(c.RoutingWorkflow, sid("WW"), "routing-workflow", "a routing workflow SID (WW and 32 hexadecimal digits)")
-	} else if len(c.Numbers) == 0 && len(c.Routing) == 0 { // calls may all come by others' numbers
+	} else if c.has(roleAPI) && len(c.Numbers) == 0 && len(c.Routing) == 0 { // calls may all come by others' numbers
 		wrong = append(wrong, errors.New("no calls can be routed: set --routing-workflow (or HOLDFAST_ROUTING_WORKFLOW), or list numbers or routing in the file"))
 	}
 	if c.NotAnswering != "" {
@@ -299,6 +305,8 @@ func (c *config) problems() error {
 	}
 	wrong = append(wrong, c.routingProblems()...)
 	wrong = append(wrong, c.urlProblems()...)
+	wrong = append(wrong, c.breakerProblems()...)
+	wrong = append(wrong, c.roleProblems()...)
 	if err := c.payloadKeyProblems(); err != nil {
 		wrong = append(wrong, err)
 	}
@@ -306,8 +314,8 @@ func (c *config) problems() error {
 		wrong = append(wrong, fmt.Errorf("--database-url%s: is not a postgres:// URL", orEnv("database-url")))
 	}
 	wrong = append(wrong, c.timeProblems()...)
-	if c.TwilioConcurrency < 0 || c.TwilioRate < 0 {
-		wrong = append(wrong, errors.New("--twilio-concurrency and --twilio-rate cannot be negative"))
+	if c.TwilioConcurrency < 0 || c.TwilioRate < 0 || c.TwilioProcesses < 0 {
+		wrong = append(wrong, errors.New("--twilio-concurrency, --twilio-rate and --twilio-processes cannot be negative"))
 	}
 	return errors.Join(wrong...)
 }
@@ -417,6 +425,6 @@ func (c *config) settings() call.Settings {
 	if public, err := url.Parse(c.PublicURL); s.RescueMusic == "" && err == nil {
 		s.RescueMusic = handlers.RescueWait(public)
 	}
-	s.NotAnswering = call.AvailabilitySID(c.NotAnswering)
+	s.NotAnswering, s.Floor = call.AvailabilitySID(c.NotAnswering), true
 	return s
 }

@@ -220,7 +220,7 @@ func (s *stage) until(t *testing.T, id, state string) {
 // do asks the API as the supervisor.
 func (s *stage) do(t *testing.T, method, path string) (int, map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.app.cfg.PublicURL+path, nil)
+	r, err := http.NewRequestWithContext(t.Context(), method, s.public+path, nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+s.keys.supervisor)
 	response, err := http.DefaultClient.Do(r)
@@ -234,7 +234,7 @@ func (s *stage) do(t *testing.T, method, path string) (int, map[string]any) {
 // webhook sends what Twilio would, signed with the account's token.
 func (s *stage) webhook(t *testing.T, path string, params map[string]string) int {
 	t.Helper()
-	target := s.app.cfg.PublicURL + path
+	target := s.public + path
 	signed, form := target, url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		signed += name + params[name]

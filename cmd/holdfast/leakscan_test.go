@@ -67,8 +67,9 @@ func (l leakScan) text(where, text string) (leaks []string) {
 	return leaks
 }
 
-// files looks at every byte of every file below a folder. In the engine's, private things count as well.
-func (l leakScan) files(t *testing.T, dir string) (leaks []string) {
+// files looks at every byte of every file below a Holdfast's folder, of which some must be there beside the log and the engine's. In the
+// engine's, private things count as well.
+func (l leakScan) files(t *testing.T, dir string, there ...string) (leaks []string) {
 	t.Helper()
 	seen := map[string]bool{}
 	root := os.DirFS(dir)
@@ -97,21 +98,27 @@ func (l leakScan) files(t *testing.T, dir string) (leaks []string) {
 		}
 		return nil
 	}))
-	for _, name := range []string{"holdfast.db", "holdfast.db-wal", "holdfast.log", "engine/engine.db", "engine/engine.db-wal"} {
+	for _, name := range append(there, "holdfast.log", "engine/engine.db", "engine/engine.db-wal") {
 		require.True(t, seen[name], "%s was not there to look at", name)
 	}
 	return leaks
 }
 
-// database looks at every text of every table.
-func (l leakScan) database(t *testing.T, path string) (leaks []string) {
+// sqlite looks at every text of every table of a file.
+func (l leakScan) sqlite(t *testing.T, path string) (leaks []string) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+path+"?mode=ro&_busy_timeout=5000")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
+	return l.database(t, db, `SELECT name FROM sqlite_master WHERE type = 'table'`)
+}
+
+// database looks at every text of every table whose name a query tells.
+func (l leakScan) database(t *testing.T, db *sql.DB, query string) (leaks []string) {
+	t.Helper()
 	texts := 0
 	var tables []string
-	eachText(t, db, `SELECT name FROM sqlite_master WHERE type = 'table'`, func(_, name string) { tables = append(tables, name) })
+	eachText(t, db, query, func(_, name string) { tables = append(tables, name) })
 	for _, table := range tables {
 		eachText(t, db, fmt.Sprintf("SELECT * FROM %q", table), func(column, text string) {
 			texts++

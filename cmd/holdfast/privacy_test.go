@@ -96,8 +96,9 @@ func (r *talkative) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.next.RoundTrip(again)
 }
 
-// privateStage is a stage whose callers key and say what nobody may keep, and whose log is a file with everything in it.
-func privateStage(t *testing.T) (*stage, *talkative) {
+// privateStage is a stage whose callers key and say what nobody may keep, and whose log is a file with everything in it. database is a URL, or
+// empty for SQLite.
+func privateStage(t *testing.T, database string) (*stage, *talkative) {
 	t.Helper()
 	requireEngine(t)
 	script, err := people.Load("floor")
@@ -114,6 +115,7 @@ func privateStage(t *testing.T) (*stage, *talkative) {
 	network := &talkative{next: transport}
 	s, err := startStage(t.Context(), stageConfig{
 		script: script, seed: 7, second: fast, dataDir: dir, listen: "127.0.0.1:0", uiPort: -1, log: newLogger(log, "debug", "text"), webhooks: network,
+		database: database,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.stop(context.WithoutCancel(t.Context()))) })
@@ -154,21 +156,33 @@ func scanOf(t *testing.T, s *stage) leakScan {
 
 func (l leakScan) everything(t *testing.T, s *stage) []string {
 	t.Helper()
-	leaks := append(l.files(t, s.app.cfg.DataDir), l.database(t, filepath.Join(s.app.cfg.DataDir, "holdfast.db"))...)
-	found, payloads := l.histories(t, s.app.engine.Client(), s.app.engine.Namespace())
-	require.Greater(t, payloads, 100, "there was something to look at")
-	return append(leaks, found...)
+	leaks := append(l.files(t, s.app.cfg.DataDir, "holdfast.db", "holdfast.db-wal"), l.sqlite(t, filepath.Join(s.app.cfg.DataDir, "holdfast.db"))...)
+	return append(leaks, l.calls(t, s)...)
 }
 
-func TestNothingThatCallersKeyOrSayAndNoSecretIsKeptAnywhere(t *testing.T) {
-	t.Parallel()
-	s, network := privateStage(t)
+// calls looks at what the engine has of a stage's calls.
+func (l leakScan) calls(t *testing.T, s *stage) []string {
+	t.Helper()
+	found, payloads := l.histories(t, s.app.engine.Client(), s.app.engine.Namespace())
+	require.Greater(t, payloads, 100, "there was something to look at")
+	return found
+}
+
+// liveInPrivate lets callers key and say it all.
+func liveInPrivate(t *testing.T, s *stage, network *talkative) {
+	t.Helper()
 	for _, scenario := range []string{"keys", "abandon-queue", "standard"} {
 		r, err := s.run(t.Context(), people.RunConfig{Calls: 8, Seed: 7, Second: fast, Scenario: scenario})
 		require.NoError(t, err)
 		requireOK(t, r)
 	}
 	require.Greater(t, network.said.Load(), int64(200))
+}
+
+func TestNothingThatCallersKeyOrSayAndNoSecretIsKeptAnywhere(t *testing.T) {
+	t.Parallel()
+	s, network := privateStage(t, "")
+	liveInPrivate(t, s, network)
 	scan := scanOf(t, s)
 	require.Empty(t, scan.everything(t, s))
 
@@ -201,7 +215,7 @@ func TestNothingThatCallersKeyOrSayAndNoSecretIsKeptAnywhere(t *testing.T) {
 			Params: map[string]string{"Note": "5500-0000-0000-0004"},
 		})
 		require.NoError(t, err)
-		require.Equal(t, []string{"column inbox.params: a card number"}, scan.database(t, filepath.Join(dir, "holdfast.db")))
+		require.Equal(t, []string{"column inbox.params: a card number"}, scan.sqlite(t, filepath.Join(dir, "holdfast.db")))
 	})
 	t.Run("a token in the log is found", func(t *testing.T) {
 		s.app.log.Info("planted", "token", s.sim.AuthToken())

@@ -72,7 +72,9 @@ type process struct {
 
 func startProcess(t *testing.T, cfg config) *process {
 	t.Helper()
-	cfg.Listen, cfg.DataDir = "127.0.0.1:0", t.TempDir()
+	if cfg.Listen = "127.0.0.1:0"; cfg.DataDir == "" {
+		cfg.DataDir = t.TempDir()
+	}
 	configured, err := json.Marshal(cfg) //nolint:gosec // the token is the simulated account's
 	require.NoError(t, err)
 	self, err := os.Executable()
@@ -169,21 +171,37 @@ func (b *balancer) add(p *process) {
 	b.processes = append(b.processes, p)
 }
 
-// floor is a contact centre that several processes of Holdfast serve, over one PostgreSQL and one engine.
-type floor struct {
+// sharedFloor is a contact centre that several processes of Holdfast serve, over one PostgreSQL and one engine.
+type sharedFloor struct {
 	*stage
 	cfg      config
 	balancer *balancer
 	store    *store.Store // another look at the database
 }
 
-func newFloor(t *testing.T, processes int) *floor {
+func newFloor(t *testing.T, processes int) *sharedFloor {
 	t.Helper()
 	requireEngine(t)
 	database := pgtest.Start(t).Database(t)
+	f := newEmptyFloor(t, nil)
+	f.cfg.DatabaseURL = database
+	for range processes {
+		f.balancer.add(startProcess(t, f.cfg))
+	}
+	var err error
+	f.store, err = openStore(t.Context(), database, "")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.store.Close()) })
+	return f
+}
+
+// newEmptyFloor is a contact centre and an engine that no Holdfast serves yet. webhooks carries Twilio's; nil is the network as it is.
+func newEmptyFloor(t *testing.T, webhooks http.RoundTripper) *sharedFloor {
+	t.Helper()
+	requireEngine(t)
 	script, err := people.Load("floor")
 	require.NoError(t, err)
-	f := &floor{stage: &stage{script: script}, balancer: &balancer{}}
+	f := &sharedFloor{stage: &stage{script: script}, balancer: &balancer{}}
 	front := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.Host = "http", r.In.Host },
 		Transport:     f.balancer,
@@ -199,7 +217,7 @@ func newFloor(t *testing.T, processes int) *floor {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop(context.WithoutCancel(t.Context()))) })
 
-	f.sim = simulator.New(simulator.Config{Seed: 7, Second: fast, Logger: slog.New(slog.DiscardHandler)})
+	f.sim = simulator.New(simulator.Config{Seed: 7, Second: fast, Transport: webhooks, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() { require.NoError(t, f.stop(context.WithoutCancel(t.Context()))) })
 	twilio, err := f.serveTwilio(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
@@ -208,29 +226,26 @@ func newFloor(t *testing.T, processes int) *floor {
 	f.makeKeys()
 	f.public = front.URL
 	f.cfg = f.config(stageConfig{second: fast}, twilio)
-	f.cfg.DatabaseURL, f.cfg.TemporalAddress, f.cfg.TemporalNamespace = database, running.Address(), running.Namespace()
+	f.cfg.TemporalAddress, f.cfg.TemporalNamespace = running.Address(), running.Namespace()
 	f.cfg.PayloadKeys = []engine.PayloadKey{engine.NewPayloadKey("shared")}
-	for range processes {
-		f.balancer.add(startProcess(t, f.cfg))
-	}
-	f.store, err = openStore(t.Context(), database, "")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, f.store.Close()) })
 	return f
 }
 
 // live lets the people of the script call.
-func (f *floor) live(t *testing.T, cfg people.RunConfig) people.Report {
+func (f *sharedFloor) live(t *testing.T, cfg people.RunConfig) people.Report {
 	t.Helper()
-	cfg.BaseURL, cfg.Second, cfg.SupervisorKey = f.cfg.PublicURL, fast, f.keys.supervisor
-	cfg.Keys = func(agent string) string { return f.keys.agents[agent] }
-	report, err := people.Run(t.Context(), f.sim, f.centre, f.script, cfg)
+	report, err := f.people(t.Context(), cfg)
 	require.NoError(t, err)
 	return report
 }
 
+func (f *sharedFloor) people(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
+	cfg.Second = fast
+	return f.run(ctx, cfg)
+}
+
 // requireAllEnded says that every call ended, and that every event of theirs was delivered and acknowledged.
-func (f *floor) requireAllEnded(t *testing.T) {
+func (f *sharedFloor) requireAllEnded(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { // Twilio's last words come after the calls
 		live, err := f.store.LiveCalls(t.Context())

@@ -21,9 +21,14 @@ type serveCmd struct {
 
 // Help is what 'serve --help' adds.
 func (serveCmd) Help() string {
-	return `Point your number's voice webhook at PUBLIC_URL/twilio/voice, the number's status callback at PUBLIC_URL/twilio/call-status,
-the routing workflow's assignment callback at PUBLIC_URL/twilio/assignment and the workspace's event callback at
-PUBLIC_URL/twilio/events. The README says more.
+	return `Point Twilio at these, each with "#rc=5&rp=all" at its end, or it repeats nothing but failed connections:
+
+    the number's voice webhook                  PUBLIC_URL/twilio/voice#rc=5&rp=all
+    the number's status callback                PUBLIC_URL/twilio/call-status#rc=5&rp=all
+    the routing workflow's assignment callback  PUBLIC_URL/twilio/assignment#rc=5&rp=all
+    the workspace's event callback              PUBLIC_URL/twilio/events#rc=5&rp=all
+
+The README says more.
 
 Example of a file:
 
@@ -50,8 +55,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	if c.Second != time.Second {
-		settings := scaled(c.Second)
-		cfg.Settings = &settings
+		settings, breaking := scaled(c.Second), scaledRule(c.Second)
+		cfg.Settings, cfg.Breaking = &settings, &breaking
 	}
 	if err := cfg.problems(); err != nil {
 		return fmt.Errorf("configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
@@ -61,10 +66,10 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(cfg.APIKeys) == 0 {
+	if cfg.has(roleAPI) && len(cfg.APIKeys) == 0 {
 		log.Warn("no API keys are configured: nobody can use the API; make one with 'holdfast key'")
 	}
-	log.Info("holdfast serves", "address", a.addr, "public_url", cfg.PublicURL, "version", version(), "engine", a.engine.Address(), "engine_ui", a.engine.UIURL())
+	log.Info("holdfast serves", "role", strings.Join(cfg.Role, ","), "address", a.addr, "public_url", cfg.PublicURL, "version", version(), "engine", a.engine.Address(), "engine_ui", a.engine.UIURL())
 	err = a.wait(ctx)
 	log.Info("holdfast stops; calls go on when it is back")
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)

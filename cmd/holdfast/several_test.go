@@ -77,24 +77,37 @@ func TestTwoProcessesDeliverAtOnceAndEveryEventCountsOnce(t *testing.T) {
 	}
 }
 
-func TestCallsGoOnWhenOneOfTwoProcessesDies(t *testing.T) {
+func TestCallsGoOnWhenOneOfTwoProcessesDiesAndAnotherTakesItsPlace(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, 2)
 	victim := f.balancer.processes[0]
-	dead := make(chan struct{})
+	middle := make(chan struct{})
+	over := make(chan people.Report, 1)
 	happened := 0
-	r := f.live(t, people.RunConfig{Calls: 24, Seed: 9, Narrator: func(people.Happening) {
-		if happened++; happened == 40 { // in the middle of it
-			victim.kill(t)
-			close(dead)
+	go func() {
+		defer close(over)
+		r, err := f.people(t.Context(), people.RunConfig{Calls: 40, Seed: 9, Narrator: func(people.Happening) {
+			if happened++; happened == 40 {
+				close(middle)
+			}
+		}})
+		if err == nil {
+			over <- r
 		}
-	}})
+	}()
 	select {
-	case <-dead:
-	default:
-		require.Fail(t, "the process lived to see the end")
+	case <-middle:
+	case <-time.After(2 * time.Minute):
+		require.Fail(t, "nothing happens")
 	}
+	victim.kill(t)
+	replacement := startProcess(t, f.cfg)
+	f.balancer.add(replacement)
+	r, ok := <-over
+	require.True(t, ok, "the people could not live")
 	require.Zero(t, r.Lost, r.Text())
-	require.Equal(t, 24, r.Completed+r.Abandoned+r.Rejected, r.Text())
+	require.Equal(t, 40, r.Completed+r.Abandoned+r.Rejected, r.Text())
 	f.requireAllEnded(t)
+	require.Positive(t, replacement.metric(t, "holdfast_webhooks_received_total"))
+	require.Positive(t, replacement.metric(t, "holdfast_delivery_lag_seconds_count"), "the replacement takes its part of the work")
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/call"
+	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/simulator"
 	"holdfast/simulator/people"
@@ -17,17 +18,18 @@ import (
 
 // stage is a whole contact centre on one machine: a simulated Twilio with a centre in it, and Holdfast serving it.
 type stage struct {
-	script  *people.Script
-	sim     *simulator.Simulator
-	twilio  *http.Server
-	others  *http.Server // somebody else's voice URL
-	centre  *people.Centre
-	app     *app   // Holdfast in this process, or
-	child   *child // in one of its own
-	public  string // Holdfast's URL
-	foreign string // somebody else's
-	dataDir string
-	keys    stageKeys
+	script    *people.Script
+	sim       *simulator.Simulator
+	twilio    *http.Server
+	others    *http.Server // somebody else's voice URL
+	centre    *people.Centre
+	app       *app   // Holdfast in this process, or
+	child     *child // in one of its own
+	public    string // Holdfast's URL
+	foreign   string // somebody else's
+	twilioURL string // the simulated Twilio's
+	dataDir   string
+	keys      stageKeys
 }
 
 // stageKeys are the API keys of the people on a stage.
@@ -44,9 +46,11 @@ type stageConfig struct {
 	seed    uint64
 	second  time.Duration // how long a simulated second takes
 	dataDir string
-	listen  string
-	uiPort  int
-	log     *slog.Logger
+	// database is a PostgreSQL; empty for SQLite in the data directory.
+	database string
+	listen   string
+	uiPort   int
+	log      *slog.Logger
 	// webhooks carries the simulated Twilio's webhooks; nil is the network as it is.
 	webhooks http.RoundTripper
 	// twilio goes around the simulated Twilio's REST API, from the centre's first request on; nil is the API as it is.
@@ -127,7 +131,8 @@ func (s *stage) serveTwilio(ctx context.Context, address string) (string, error)
 	}
 	s.twilio = &http.Server{Handler: s.sim, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.twilio.Serve(listener) }() // ends with Shutdown
-	return "http://" + listener.Addr().String(), nil
+	s.twilioURL = "http://" + listener.Addr().String()
+	return s.twilioURL, nil
 }
 
 // provision builds the centre for a Holdfast under a public URL, and serves what in it is somebody else's.
@@ -179,10 +184,10 @@ func (s *stage) makeKeys() {
 
 // config is Holdfast's configuration for the stage.
 func (s *stage) config(cfg stageConfig, twilioURL string) config {
-	settings := scaled(cfg.second)
+	settings, breaking := scaled(cfg.second), scaledRule(cfg.second)
 	c := config{
-		PublicURL: s.public, DataDir: cfg.dataDir, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
-		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings,
+		PublicURL: s.public, DataDir: cfg.dataDir, DatabaseURL: cfg.database, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
+		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings, Breaking: &breaking,
 		AnnounceKey: "1",
 	}
 	for _, w := range s.script.Centre.RoutingWorkflows {
@@ -210,6 +215,17 @@ func scaled(second time.Duration) call.Settings {
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)
 	s.LookAfter = scale(s.LookAfter, 15*time.Second)
 	return s
+}
+
+// scaledRule is the rule for agents who do not answer in such a world.
+func scaledRule(second time.Duration) floor.Rule {
+	r := floor.DefaultRule()
+	for d, least := range map[*time.Duration]time.Duration{
+		&r.Window: 5 * time.Second, &r.BackAfter: time.Second, &r.BackAfterMost: 5 * time.Second, &r.Calm: 5 * time.Second,
+	} {
+		*d = max(least, time.Duration(float64(*d)*second.Seconds()))
+	}
+	return r
 }
 
 // run lets the people of the script live on the stage.

@@ -8,15 +8,23 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"holdfast/cmd/holdfast/reaper"
 )
 
 // helperDir makes this test binary a Holdfast of its own, which a test may kill.
 const helperDir = "HOLDFAST_TEST_ENGINE_DIR"
 
 func TestMain(m *testing.M) {
+	if reaper.Serve() {
+		return
+	}
 	if dir := os.Getenv(helperDir); dir != "" {
 		holdEngine(dir)
 		return
+	}
+	if err := reaper.Start(); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
