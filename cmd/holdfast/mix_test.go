@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"holdfast/simulator/people"
+)
+
+// hurried is how long a simulated second takes where many calls are placed.
+const hurried = 20 * time.Millisecond
+
+// TestTwoHundredCallsOfEverythingEndWell runs every scenario against every other.
+func TestTwoHundredCallsOfEverythingEndWell(t *testing.T) {
+	t.Parallel()
+	requireEngine(t)
+	for _, seed := range []uint64{1, 2, 3} { // one after another: each takes what the machine has
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { //nolint:paralleltest // as said above
+			script, err := people.Load("floor")
+			require.NoError(t, err)
+			s, err := startStage(t.Context(), stageConfig{
+				script: script, seed: seed, second: hurried, dataDir: t.TempDir(), listen: "127.0.0.1:0", uiPort: -1,
+				log: newLogger(io.Discard, "warn", "text"),
+			})
+			require.NoError(t, err)
+			defer func() { require.NoError(t, s.stop(context.WithoutCancel(t.Context()))) }()
+			r, err := s.run(t.Context(), people.RunConfig{Calls: 200, Seed: seed, Second: hurried})
+			require.NoError(t, err)
+			requireOK(t, r)
+			require.Equal(t, 200, r.Completed+r.Abandoned+r.Rejected)
+			for _, wanted := range []string{"transfer", "transfer-complete", "supervise", "supervise-mode", "join", "rejoin", "take-over", "help"} {
+				require.Positive(t, verified(r, wanted), wanted)
+			}
+		})
+	}
+}
+
+// verified is how often an action was.
+func verified(r people.Report, action string) int {
+	for _, a := range r.Actions {
+		if a.Name == action {
+			return a.Verified
+		}
+	}
+	return 0
+}
