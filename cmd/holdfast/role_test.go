@@ -12,7 +12,7 @@ import (
 )
 
 // withRole starts one more process, with one role.
-func (f *floor) withRole(t *testing.T, role string) *process {
+func (f *sharedFloor) withRole(t *testing.T, role string) *process {
 	t.Helper()
 	cfg := f.cfg
 	cfg.Role = []string{role}
