@@ -153,7 +153,7 @@ func (r *run) guestAt(address string) *conversation {
 	r.mu.Unlock()
 	i := slices.IndexFunc(all, func(c *conversation) bool {
 		s, _ := c.now()
-		return s.guest.expected && s.guest.w == nil && s.guest.address == address
+		return s.guest.expected && s.guest.w == nil && s.guest.address == address && !c.callerGone()
 	})
 	if i < 0 {
 		return nil

@@ -153,6 +153,11 @@ func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation, p part) {
 	d := &desk{a: a, c: c, w: w, part: p}
 	d.come()
 	if d.meet(ctx) {
+		if d.c != c { // it was another's ring than he took it for
+			d.part = a.partIn(d.c)
+			d.c.update(func(s *shared) { s.answered = true })
+			d.come()
+		}
 		d.c.enter()
 		if d.hasCall(ctx) {
 			d.talk(ctx)
@@ -255,7 +260,10 @@ func (a *agent) identify(ctx context.Context, w *watch) *conversation {
 		if (state != stateReserved && state != stateConnecting && !a.assigned[call]) || a.handling[call] {
 			return false
 		}
-		if found = a.r.called(call); found != nil {
+		if found = a.r.called(call); found != nil && found.callerGone() {
+			found = nil // his ring is over
+		}
+		if found != nil {
 			a.handling[call] = true
 		}
 		return found != nil
