@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"holdfast/simulator"
@@ -31,7 +32,8 @@ func (a *agent) take(ctx context.Context, line simulator.Line) {
 		return
 	}
 	name, call := a.entry.Name, c.id()
-	defer a.handled(call)
+	rings := sync.OnceFunc(func() { a.handled(call) }) // his next ring may be of the same call
+	defer rings()
 	a.r.tell(AgentRings, name, call, "hears the phone: %s", c.caller)
 	p := a.partIn(c)
 	does, after := a.reacts(c, p)
@@ -53,7 +55,7 @@ func (a *agent) take(ctx context.Context, line simulator.Line) {
 		a.record(ctx, w, c)
 		return
 	}
-	a.pickUp(ctx, w, c, p)
+	a.pickUp(ctx, w, c, p, rings)
 }
 
 // partIn says what the agent is to the call whose ring he hears.
@@ -132,7 +134,7 @@ func (a *agent) record(ctx context.Context, w *watch, c *conversation) {
 }
 
 // pickUp answers, talks and wraps up.
-func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation, p part) {
+func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation, p part, rang func()) {
 	a.update(func() { a.lines[w] = struct{}{} })
 	defer a.update(func() {
 		delete(a.lines, w)
@@ -147,17 +149,17 @@ func (a *agent) pickUp(ctx context.Context, w *watch, c *conversation, p part) {
 	c.update(func(s *shared) { s.answered = true })
 	a.r.tell(AgentAnswers, a.entry.Name, c.id(), "answers")
 	a.confirm(ctx, w)
+	rang()
 	if v, _ := w.now(); v.joinedAt.IsZero() { // the caller had gone while the agent picked up
 		return
 	}
 	d := &desk{a: a, c: c, w: w, part: p}
-	d.come()
 	if d.meet(ctx) {
 		if d.c != c { // it was another's ring than he took it for
 			d.part = a.partIn(d.c)
 			d.c.update(func(s *shared) { s.answered = true })
-			d.come()
 		}
+		d.come()
 		d.c.enter()
 		if d.hasCall(ctx) {
 			d.talk(ctx)

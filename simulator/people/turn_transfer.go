@@ -257,7 +257,12 @@ func (t transfer) consult(ctx context.Context, d *desk, label string) (stays boo
 	if v, _ := d.w.now(); v.ended {
 		return false
 	}
-	t.settled(ctx, r, d.call, label, "calling", "consulting", "merged")
+	tr, _ := t.settled(ctx, r, d.call, label, "calling", "consulting", "merged")
+	if tr.Status == "completed" { // by whatever was asked for and not confirmed
+		d.c.update(func(s *shared) { s.guest.has = true })
+		return false
+	}
+	d.excused = false
 	d.c.update(func(s *shared) { s.guest = guest{} })
 	return true
 }
@@ -278,6 +283,8 @@ func (t transfer) seeThrough(ctx context.Context, d *desk, label string) {
 		d.c.update(func(s *shared) { s.guest.has, s.awaited = true, time.Time{} })
 		d.a.r.hears(ctx, d.call, "complete", d.c.callerWatch(), s.guest.w, true)
 		d.a.r.hears(ctx, d.call, "complete", s.guest.w, d.c.callerWatch(), true)
+	case tr.Status != "failed" && tr.Status != "canceled":
+		d.a.r.violation(d.call, "the transfer %s is shown as %q", label, tr.Status)
 	default: // the agent himself is rung again, or somebody of the queue comes
 		d.c.update(func(s *shared) {
 			if s.guest.w == nil && !s.awaited.IsZero() {
