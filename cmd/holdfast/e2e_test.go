@@ -120,6 +120,9 @@ func (s *shaky) draw(n int) int {
 }
 
 func (s *shaky) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil { // what is fetched tells nothing
+		return s.next.RoundTrip(r)
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err

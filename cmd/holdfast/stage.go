@@ -235,7 +235,9 @@ func (s *stage) run(ctx context.Context, cfg people.RunConfig) (people.Report, e
 	cfg.Keys = func(agent string) string { return s.keys.agents[agent] }
 	cfg.SupervisorKey = s.keys.supervisor
 	cfg.SupervisorKeys = func(name string) string { return s.keys.supervisors[name] }
-	cfg.Music = s.foreign + people.MusicPath
+	if s.foreign != "" {
+		cfg.Music = s.foreign + people.MusicPath
+	}
 	return people.Run(ctx, s.sim, s.centre, s.script, cfg)
 }
 
