@@ -5,8 +5,8 @@ import "time"
 const (
 	throttleFirst   = 250 * time.Millisecond // the first pause after a 429 that names none; each further one is twice as long
 	throttleLongest = 15 * time.Second
-	leastShare      = 1.0 / 16
-	regained        = 0.05 // of the share, in a second in which Twilio answers: ten seconds after one halving all of it is back
+	leastShare      = 1.0 / 8 // less, and a few requests without an answer hold all there is: then no look comes back for minutes
+	regained        = 0.05    // of the share, in a second in which Twilio answers: ten seconds after one halving all of it is back
 )
 
 // throttle is how much of its concurrency and rate an account may use now. A 429 halves the share and pauses everything; answers give it back

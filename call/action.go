@@ -140,6 +140,7 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 }
 
 func (s *State) judgeLeg(leg *Leg, wanted, observed bool) (ActionStatus, string) {
+	observed = observed && !leg.Unsure
 	switch {
 	case leg.State == LegLeft:
 		return ActionFailed, "the leg left before Twilio confirmed it"

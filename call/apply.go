@@ -156,6 +156,7 @@ func (s *State) settle(now time.Time) {
 	s.settleRescue(now)
 	s.settleHelps()
 	s.settleWrapUps(now)
+	s.settleWrapped(now)
 	s.settleEnd(now)
 	s.settleFlights()
 	s.settleActions()

@@ -172,6 +172,9 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 	if l := s.Leg(SID(failed.Subject)); l != nil && l.supervises() && voice(failed.Kind) && failure.Kind != FailureRefused {
 		s.unsure(l) // it may have taken effect
 	}
+	if l := s.Leg(SID(failed.Subject)); l != nil && failure.Kind == FailureUnavailable && (failed.Kind == "HoldParticipant" || failed.Kind == "MuteParticipant") {
+		l.Unsure, s.WantLook = l.State == LegJoined, true
+	}
 	if s.reached(failed) {
 		return
 	}

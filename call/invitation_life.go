@@ -282,6 +282,9 @@ func (s *State) legsOnTheirWay() bool {
 	return slices.ContainsFunc(s.Legs, func(l Leg) bool { return l.Role != RoleCustomer && l.State == LegWaiting })
 }
 
+// taskGrace is how much longer a task lives than its invitation.
+const taskGrace = 30 * time.Second
+
 // planInvitation makes the leg, or the task, that somebody is to come by, once: what was made is known by its label.
 func (s *State) planInvitation(i *Invitation, add func(Command)) {
 	if !i.Open() || i.made() || s.WantEnd || s.talkOver() {
@@ -293,6 +296,8 @@ func (s *State) planInvitation(i *Invitation, add func(Command)) {
 		if i.Purpose == PurposeRescue {
 			priority = s.Settings.RescuePriority
 		}
+		// TaskRouter's time is longer than ours, so that it does not take the task away while an agent joins.
+		within += taskGrace
 		add(CreateTask{
 			Call: s.ID, Label: i.Label, Purpose: i.Purpose, Original: s.Task.SID, Target: i.Target, Within: within, Priority: priority, By: i.By.Name,
 		})

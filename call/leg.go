@@ -138,7 +138,7 @@ func (s *State) setFlags(now time.Time, l *Leg, p Participant) {
 	}
 	l.observeHold(now, p.Hold)
 	s.observeCoach(l, p)
-	l.Muted, l.EndConferenceOnExit = p.Muted, p.EndConferenceOnExit
+	l.Muted, l.EndConferenceOnExit, l.Unsure = p.Muted, p.EndConferenceOnExit, false
 }
 
 // wantFlag says whether the conference is to end when the leg leaves it: with the customer alone.

@@ -28,8 +28,9 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 		}
 		s.readBackReservation(now, *r)
 	}
+	counted := true
 	if c := e.Snapshot.Conference; c != nil {
-		s.readBackConference(now, *c, asked)
+		counted = s.readBackConference(now, *c, asked)
 		s.superviseAgain()
 	}
 	for _, t := range e.Snapshot.Tasks {
@@ -38,7 +39,11 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 	for _, c := range e.Snapshot.Calls {
 		s.readBackCall(now, c)
 	}
-	s.unconfirmed(now, asked.Number)
+	if counted {
+		s.unconfirmed(now, asked.Number)
+	} else {
+		s.WantLook = true // who waits to be told of his leg is not told by this one
+	}
 	switch {
 	case s.talkOver():
 		s.Close = true
@@ -78,23 +83,24 @@ func (s *State) readBackReservation(now time.Time, r ReservationSnapshot) {
 	}
 }
 
-func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, asked Flight) {
+// It answers false if something was told of the conference since the look began: whether that is older or newer, nobody knows.
+func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, asked Flight) bool {
 	if c.Conference == "" {
 		if c.Status == statusGone && s.Conference.live() {
 			s.conferenceEnded(now, ConferenceEnded{Conference: s.Conference.SID})
 		}
-		return
+		return true
 	}
 	s.seen(c.Conference, 0)
 	if s.Conference.SID != c.Conference {
-		return
+		return true
 	}
 	if c.Status == "completed" || c.Status == statusGone {
 		s.conferenceEnded(now, ConferenceEnded{Conference: c.Conference})
-		return
+		return true
 	}
 	if s.Conference.Sequence != asked.Sequence {
-		return
+		return false
 	}
 	s.Conference.Started = s.Conference.Started || c.Status == "in-progress"
 	for _, p := range c.Participants {
@@ -117,6 +123,12 @@ func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, asked Fl
 			l.leave(now, reasonNotListed)
 		}
 	}
+	return true
+}
+
+// looking says whether a look is wanted, under way, or to be tried again: what it shows is waited for.
+func (s *State) looking() bool {
+	return s.WantLook || s.flying(subjectReadBack) || s.hasDeadline(DeadlineConfirm, subjectReadBack)
 }
 
 // reasonNotListed is our own word for a leg that was in the conference and, read back, is not.

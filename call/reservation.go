@@ -180,7 +180,7 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 		r.Looked = true
 		s.WantLook = true
 		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
-	case s.WantLook || s.flying(subjectReadBack):
+	case s.looking():
 		s.setDeadline(DeadlineConnect, string(sid), now.Add(s.Settings.SettleWithin))
 	case r.Status == ReservationIsPending:
 		if i := s.invitationOf(r.Task); i != nil && i.Target.Kind == TargetAgent {

@@ -145,6 +145,8 @@ type Leg struct {
 	// HoldMusic is what a hold plays; "" is what is set for all.
 	HoldMusic string `json:"hold_music,omitempty"`
 	// Playing is the music of the hold that Twilio took last; no event tells it.
+	// Unsure says that a request to hold or mute the leg may have taken effect, or not: neither counts as so before Twilio tells of it again.
+	Unsure  bool   `json:"unsure,omitempty"`
 	Playing string `json:"playing,omitempty"`
 
 	Supervision Supervision `json:"supervision,omitzero"` // of a supervisor's leg
@@ -181,7 +183,9 @@ type Reservation struct {
 	WantOff  bool      `json:"want_off,omitempty"`
 	// Looked says that the connect deadline has passed once and the call was read back; WantRejected that it passed again, and
 	// the task is to be offered to somebody else.
-	Looked       bool `json:"looked,omitempty"`
+	Looked bool `json:"looked,omitempty"`
+	// WrapLooked says that TaskRouter had the agent wrapping up while his leg was not known to have left, and the call was read back.
+	WrapLooked   bool `json:"wrap_looked,omitempty"`
 	WantRejected bool `json:"want_rejected,omitempty"`
 	// WantWrapUp says that TaskRouter is to be told that the agent's part is over.
 	WantWrapUp bool `json:"want_wrap_up,omitempty"`

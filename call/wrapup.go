@@ -76,6 +76,22 @@ func (s *State) settleWrapUps(now time.Time) {
 	}
 }
 
+// settleWrapped has a call looked at in which TaskRouter says that an agent wraps up, and nobody told that his leg left: the customer may be alone.
+func (s *State) settleWrapped(now time.Time) {
+	for i := range s.Reservations {
+		r := &s.Reservations[i]
+		l := s.legOf(r.Reservation)
+		subject := "wrapping:" + string(r.Reservation)
+		switch {
+		case r.Status != ReservationIsWrapping || l == nil || l.State != LegJoined || s.talkOver():
+			s.clearDeadline(DeadlineConfirm, subject)
+		case !r.WrapLooked:
+			r.WrapLooked = true
+			s.setDeadline(DeadlineConfirm, subject, now.Add(s.Settings.ConfirmWithin))
+		}
+	}
+}
+
 // wrapUpDue: TaskRouter had its time to move an agent to wrapping.
 func (s *State) wrapUpDue(sid ReservationSID) {
 	if r := s.findReservation(sid); r != nil && r.Status == ReservationIsAccepted {

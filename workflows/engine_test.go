@@ -121,6 +121,30 @@ func (e *echo) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("{}")), Header: http.Header{}, Request: r}, nil
 }
 
+// joined is what Twilio tells when caller and agent are brought together.
+func (e *echo) joined() []call.Event {
+	events := []call.Event{
+		call.ParticipantJoined{Participant: e.participant(agentLeg, false)}, call.ParticipantJoined{Participant: e.participant(customer, false)},
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sequence++
+	return append(events, call.ConferenceStarted{Conference: conference, Name: string(task), Sequence: e.sequence},
+		call.ReservationAccepted{Assignment: assignment(), AgentCall: agentLeg})
+}
+
+// hungUp is what Twilio tells when the customer has left, and the conference with him.
+func (e *echo) hungUp() []call.Event {
+	return []call.Event{
+		call.ParticipantLeft{Participant: e.participant(customer, false), Reason: "participant_hung_up"},
+		call.ParticipantLeft{Participant: e.participant(agentLeg, false), Reason: "conference_ended_via_api"},
+		call.ConferenceEnded{Conference: conference, Reason: "participant-with-end-conference-on-exit-left", Sequence: 100},
+		call.CallStatusChanged{Call: customer, Status: "completed"},
+		call.ReservationWrapup{Assignment: assignment()},
+		call.TaskWrapup{Task: task},
+	}
+}
+
 func TestOnTheRealEngine(t *testing.T) {
 	t.Parallel()
 	engine := startEngine(t)
@@ -150,11 +174,8 @@ func TestOnTheRealEngine(t *testing.T) {
 		call.CallReceived{Call: customer, From: "+15550000001", To: "+15550000002", Direction: "inbound"}, call.TaskCreated{Task: task, Call: customer})))
 	require.NoError(t, calls.StartOrSignal(ctx, id, call.DefaultSettings(), twilio.batch(
 		call.ReservationCreated{Assignment: assignment()}, call.AssignmentRequested{Assignment: assignment()})), "a call that runs is signalled")
-	twilio.tell(ctx,
-		call.ParticipantJoined{Participant: twilio.participant(agentLeg, false)}, call.ParticipantJoined{Participant: twilio.participant(customer, false)},
-		call.ConferenceStarted{Conference: conference, Name: string(task), Sequence: 3}, call.ReservationAccepted{Assignment: assignment(), AgentCall: agentLeg})
+	twilio.tell(ctx, twilio.joined()...)
 	reaches(call.StatusTalking)
-	twilio.sequence = 3
 
 	_, err = calls.Request(ctx, id, "x", call.HoldRequested{Request: action("x"), Leg: "CAx"}, time.Second)
 	var why *call.NotAllowed
@@ -211,12 +232,7 @@ func TestOnTheRealEngine(t *testing.T) {
 	require.ErrorContains(t, err, "does not ask for")
 	require.Zero(t, result)
 
-	twilio.tell(ctx,
-		call.ParticipantLeft{Participant: twilio.participant(customer, false), Reason: "participant_hung_up"},
-		call.ParticipantLeft{Participant: twilio.participant(agentLeg, false), Reason: "conference_ended_via_api"},
-		call.ConferenceEnded{Conference: conference, Reason: "participant-with-end-conference-on-exit-left", Sequence: 100},
-		call.CallStatusChanged{Call: customer, Status: "completed"},
-		call.ReservationWrapup{Assignment: assignment()}, call.TaskWrapup{Task: task})
+	twilio.tell(ctx, twilio.hungUp()...)
 	reaches(call.StatusWrapping)
 	result, err = calls.Request(ctx, id, "done", call.WrapupCompleteRequested{Request: action("done")}, 5*time.Second)
 	require.NoError(t, err)
@@ -290,10 +306,8 @@ func TestAHoldThatTimedOutIsVerifiedByItsEventAndNotSentTwice(t *testing.T) {
 	ctx, id := t.Context(), call.ID(customer)
 	require.NoError(t, calls.StartOrSignal(ctx, id, call.DefaultSettings(), twilio.batch(
 		call.CallReceived{Call: customer, From: "+15550000001", To: "+15550000002", Direction: "inbound"}, call.TaskCreated{Task: task, Call: customer},
-		call.ReservationCreated{Assignment: assignment()}, call.AssignmentRequested{Assignment: assignment()},
-		call.ParticipantJoined{Participant: twilio.participant(agentLeg, false)}, call.ParticipantJoined{Participant: twilio.participant(customer, false)},
-		call.ConferenceStarted{Conference: conference, Name: string(task), Sequence: 3}, call.ReservationAccepted{Assignment: assignment(), AgentCall: agentLeg})))
-	twilio.sequence = 3
+		call.ReservationCreated{Assignment: assignment()}, call.AssignmentRequested{Assignment: assignment()})))
+	twilio.tell(ctx, twilio.joined()...)
 	require.Eventually(t, func() bool { return model.last().Call.State == string(call.StatusTalking) }, 30*time.Second, time.Millisecond)
 	result, err := calls.Request(ctx, id, "hold", call.HoldRequested{Request: action("hold"), Leg: customer}, 30*time.Second)
 	require.NoError(t, err)

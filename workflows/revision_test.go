@@ -85,16 +85,9 @@ func TestACallIsDecidedByTheRevisionThatItBeganWith(t *testing.T) {
 	defer takesOver.Stop()
 	require.ErrorContains(t, next.Get(ctx, nil), "decided by the next revision", "who knows the revision takes it")
 
-	twilio.tell(ctx,
-		call.ParticipantJoined{Participant: twilio.participant(agentLeg, false)}, call.ParticipantJoined{Participant: twilio.participant(customer, false)},
-		call.ConferenceStarted{Conference: conference, Name: string(task), Sequence: 3}, call.ReservationAccepted{Assignment: assignment(), AgentCall: agentLeg})
+	twilio.tell(ctx, twilio.joined()...)
 	reaches(call.StatusTalking)
-	twilio.tell(ctx,
-		call.ParticipantLeft{Participant: twilio.participant(customer, false), Reason: "participant_hung_up"},
-		call.ParticipantLeft{Participant: twilio.participant(agentLeg, false), Reason: "conference_ended_via_api"},
-		call.ConferenceEnded{Conference: conference, Reason: "participant-with-end-conference-on-exit-left", Sequence: 100},
-		call.CallStatusChanged{Call: customer, Status: "completed"},
-		call.ReservationWrapup{Assignment: assignment()}, call.TaskWrapup{Task: task})
+	twilio.tell(ctx, twilio.hungUp()...)
 	reaches(call.StatusWrapping)
 	_, err = calls.Request(ctx, id, "done", call.WrapupCompleteRequested{Request: action("done")}, 30*time.Second)
 	require.NoError(t, err)

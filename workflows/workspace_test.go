@@ -138,7 +138,9 @@ func TestTheFloorOnTheRealEngine(t *testing.T) {
 	require.Eventually(t, acknowledged, 30*time.Second, 5*time.Millisecond)
 	codes := func() []string {
 		s, err := calls.Floor(ctx, theWorkspace)
-		require.NoError(t, err)
+		if err != nil { // it is asked again: between two workers nobody answers
+			return nil
+		}
 		var codes []string
 		for _, a := range s.Alerts {
 			codes = append(codes, a.Code)

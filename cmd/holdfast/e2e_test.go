@@ -39,11 +39,11 @@ const fast = 50 * time.Millisecond
 
 func newStage(t *testing.T, webhooks http.RoundTripper) *stage {
 	t.Helper()
-	return newStageBehind(t, webhooks, nil)
+	return newStageWith(t, func(c *stageConfig) { c.webhooks = webhooks })
 }
 
-// newStageBehind is newStage with something before Twilio's REST API.
-func newStageBehind(t *testing.T, webhooks http.RoundTripper, rest func(http.Handler) http.Handler) *stage {
+// newStageWith is a stage with something else in its configuration.
+func newStageWith(t *testing.T, change func(*stageConfig)) *stage {
 	t.Helper()
 	requireEngine(t)
 	script, err := people.Load("floor")
@@ -52,10 +52,11 @@ func newStageBehind(t *testing.T, webhooks http.RoundTripper, rest func(http.Han
 	if testing.Verbose() {
 		log = t.Output()
 	}
-	s, err := startStage(t.Context(), stageConfig{
-		script: script, seed: 7, second: fast, dataDir: t.TempDir(), listen: "127.0.0.1:0", uiPort: -1,
-		log: newLogger(log, "warn", "text"), webhooks: webhooks, twilio: rest,
-	})
+	cfg := stageConfig{
+		script: script, seed: 7, second: fast, dataDir: t.TempDir(), listen: "127.0.0.1:0", uiPort: -1, log: newLogger(log, "warn", "text"),
+	}
+	change(&cfg)
+	s, err := startStage(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.stop(context.WithoutCancel(t.Context()))) })
 	return s
@@ -119,6 +120,9 @@ func (s *shaky) draw(n int) int {
 }
 
 func (s *shaky) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil { // what is fetched tells nothing
+		return s.next.RoundTrip(r)
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err

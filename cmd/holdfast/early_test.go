@@ -47,9 +47,11 @@ func (m *muteTwilio) close() (open func()) {
 func TestCallsAreAnsweredBeforeTheStartIsOver(t *testing.T) {
 	t.Parallel()
 	m := &muteTwilio{}
-	s := newStageBehind(t, nil, func(next http.Handler) http.Handler {
-		m.next = next
-		return m
+	s := newStageWith(t, func(c *stageConfig) {
+		c.twilio = func(next http.Handler) http.Handler {
+			m.next = next
+			return m
+		}
 	})
 	cfg, log := s.app.cfg, s.app.log
 	cfg.Listen = s.app.addr

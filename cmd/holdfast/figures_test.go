@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +42,8 @@ func TestFigures(t *testing.T) { //nolint:paralleltest // it measures
 	for _, rate := range []float64{1, 5, 10, 20} {
 		f.atRate(t, rate)
 	}
+	f.verified(t)
+	f.live(t)
 	f.write(t, path)
 	for _, calls := range []int{1000, 3000} {
 		f.memory(t, calls)
@@ -59,6 +62,8 @@ type figuresReport struct {
 	calls, perSecond, rawPerSecond float64
 	messages, requests, webhooks   float64 // a call
 	rates                          []rateFigures
+	directP50, verifiedP50         float64 // ms
+	actions                        []people.ActionFigures
 	memories                       []memoryFigures
 }
 
@@ -85,13 +90,13 @@ func quietStage(t *testing.T, agents int, second time.Duration) *stage {
 	return s
 }
 
-// throughput runs standard calls as fast as the machine can, then the raw engine with as many messages and activities, on the same engine.
+// throughput runs as many standard calls a second as the machine takes without anybody having to wait too long, then the raw engine with as many messages and activities, on the same engine.
 func (f *figuresReport) throughput(t *testing.T) {
-	const calls, agents = 400, 12
+	const calls, agents, offered = 600, 150, 20
 	const second = 50 * time.Millisecond
 	s := quietStage(t, agents, second)
 	defer func() { require.NoError(t, s.stop(t.Context())) }()
-	report, err := s.run(t.Context(), people.RunConfig{Calls: calls, Seed: 1, Scenario: "standard", Second: second})
+	report, err := s.run(t.Context(), people.RunConfig{Calls: calls, Rate: offered, Seed: 1, Scenario: "standard", Second: second})
 	require.NoError(t, err)
 	requireOK(t, report)
 	figures, err := s.app.figures(calls)
@@ -170,6 +175,59 @@ func (f *figuresReport) atRate(t *testing.T, rate float64) {
 		}
 	}
 	f.rates = append(f.rates, r)
+}
+
+// verified holds and un-holds one leg of a call, in turns by a request to the simulated Twilio and by Holdfast, and nothing else happens.
+func (f *figuresReport) verified(t *testing.T) {
+	s := quietStage(t, 1, 50*time.Millisecond)
+	defer func() { require.NoError(t, s.stop(t.Context())) }()
+	id := s.talk(t)
+	call, _, err := s.app.store.Call(t.Context(), id)
+	require.NoError(t, err)
+	participant := fmt.Sprintf("%s/2010-04-01/Accounts/%s/Conferences/%s/Participants/%s.json", s.twilioURL, s.sim.AccountSID(), call.ConferenceSID, id)
+	direct := func(muted bool) {
+		body := url.Values{"Muted": {strconv.FormatBool(muted)}}.Encode()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, participant, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Host = "api.twilio.com"
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(s.sim.AccountSID(), s.sim.AuthToken())
+		response, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode)
+	}
+	byHoldfast := func(action string) {
+		status, body := s.do(t, http.MethodPost, "/v1/calls/"+id+"/legs/customer/"+action)
+		require.Equal(t, http.StatusOK, status, "%v", body)
+	}
+	const rounds = 100
+	took := map[string][]float64{}
+	measure := func(name string, do func()) {
+		began := time.Now()
+		do()
+		took[name] = append(took[name], float64(time.Since(began).Microseconds())/1000)
+	}
+	for range rounds {
+		measure("direct", func() { direct(false) }) // it is not muted: nothing changes, and nobody answers it
+		measure("verified", func() { byHoldfast("hold") })
+		measure("direct", func() { direct(false) })
+		measure("verified", func() { byHoldfast("unhold") })
+	}
+	median := func(of []float64) float64 { return slices.Sorted(slices.Values(of))[len(of)/2] }
+	f.directP50, f.verifiedP50 = median(took["direct"]), median(took["verified"])
+	s.finish(t, id)
+}
+
+// live has people do all that can be done to a live call, a call a second.
+func (f *figuresReport) live(t *testing.T) {
+	const second = 100 * time.Millisecond
+	s := quietStage(t, 24, second)
+	defer func() { require.NoError(t, s.stop(t.Context())) }()
+	report, err := s.run(t.Context(), people.RunConfig{Calls: 150, Rate: 1, Seed: 4, Second: second})
+	require.NoError(t, err)
+	requireOK(t, report)
+	f.actions = report.Actions
 }
 
 // memory has a few agents of huge capacity talk to many callers who say nothing, in a Holdfast that is a process of its own.
@@ -296,8 +354,8 @@ func (f *figuresReport) text() string {
 	line("figures are of everything together, and ratios are taken in one run.\n")
 	line("Machine: %s, %d cores, Go %s. Date: %s. Commit: %s.\n", processor(), runtime.NumCPU(), strings.TrimPrefix(runtime.Version(), "go"),
 		time.Now().UTC().Format(time.DateOnly), revision())
-	line("## Standard calls, as many as there are hands for\n")
-	line("Ring, accept, talk, one hold, hang up, wrap-up; %.0f calls. The raw engine receives as many messages and runs as many activities, which do nothing, for as many workflows.\n", f.calls)
+	line("## Standard calls, as many as this machine takes without a loss\n")
+	line("Ring, accept, talk, one hold, hang up, wrap-up; %.0f calls, 20 offered a second. At 25 the people of this simulation, who share the cores, begin to miss rings. The raw engine receives as many messages and runs as many activities, which do nothing, for as many workflows.\n", f.calls)
 	line("| | |\n|---|---|")
 	line("| calls a second | %.1f |", f.perSecond)
 	line("| raw engine, calls a second | %.1f |", f.rawPerSecond)
@@ -311,6 +369,15 @@ func (f *figuresReport) text() string {
 	line("| calls/s | reached | assignment answered | verified hold | verified wrap-up |\n|---|---|---|---|---|")
 	for _, r := range f.rates {
 		line("| %.0f | %.1f | %s | %s | %s |", r.rate, r.reached, percentiles(r.assignment), percentiles(r.hold), percentiles(r.wrap))
+	}
+	line("\n## What people do to a live call\n")
+	line("One call and nothing else: a request to the simulated Twilio that changes a leg takes %.1f ms, a hold or unhold by Holdfast, verified by Twilio's own event, %.1f ms: %.1f ms more (goal: at",
+		f.directP50, f.verifiedP50, f.verifiedP50-f.directP50)
+	line("most 30; medians of 200 each, in turns).\n")
+	line("All scenarios against one another, a call a second: milliseconds from pressing the button to Holdfast's answer. What waits for a person to answer his phone (supervise, rejoin) waits for that.\n")
+	line("| action | asked | verified | refused | p50 / p95 / p99 |\n|---|---|---|---|---|")
+	for _, a := range f.actions {
+		line("| %s | %d | %d | %d | %s |", a.Name, a.Count, a.Verified, a.Refused, percentiles([3]float64{a.P50, a.P95, a.P99}))
 	}
 	line("\n## Memory\n")
 	line("A Holdfast process of its own with calls in which nobody does anything; the engine and the simulator are other processes. Heap is what is allocated and not yet collected, the least of a minute.\n")

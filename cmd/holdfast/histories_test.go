@@ -38,6 +38,9 @@ type deaf struct {
 }
 
 func (d *deaf) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil { // what is fetched is told nothing
+		return d.next.RoundTrip(r)
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -60,7 +63,9 @@ func TestHistoriesOfRealCallsReplay(t *testing.T) {
 	scenarios := []string{"standard", "no-answer"} // the others are in the histories that are kept
 	if *record != "" {
 		scenarios = append(scenarios, "mute", "abandon-queue", "abandon-ringing", "abandon-hold", "reject",
-			"agent-leaves-by-api", "agent-ends-by-api", "agent-hangs-up", "agent-crash")
+			"agent-leaves-by-api", "agent-ends-by-api", "agent-hangs-up", "agent-crash", "hold-music", "join-number", "cold-agent", "cold-number",
+			"warm-queue", "warm-supervisor", "transfer-rejected", "transfer-chain", "supervise", "take-over", "help", "crash-rejoin", "crash-queue",
+			"announced", "voicemail")
 	}
 	for i, scenario := range scenarios {
 		r, err := s.run(t.Context(), people.RunConfig{Calls: 1, Seed: uint64(i) + 1, Second: fast, Scenario: scenario})

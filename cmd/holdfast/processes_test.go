@@ -114,7 +114,13 @@ func (p *process) kill(t *testing.T) {
 }
 
 // metric sums what the process's /metrics say under a name.
-func (p *process) metric(t *testing.T, name string) (sum float64) {
+func (p *process) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	return p.metricWhere(t, name, "")
+}
+
+// metricWhere is the sum of a metric's values whose labels contain a text.
+func (p *process) metricWhere(t *testing.T, name, labelled string) (sum float64) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url.String()+"/metrics", nil)
 	require.NoError(t, err)
@@ -123,7 +129,7 @@ func (p *process) metric(t *testing.T, name string) (sum float64) {
 	defer func() { require.NoError(t, response.Body.Close()) }()
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
-		if label, value, ok := strings.Cut(lines.Text(), " "); ok && (label == name || strings.HasPrefix(label, name+"{")) {
+		if label, value, ok := strings.Cut(lines.Text(), " "); ok && (label == name || strings.HasPrefix(label, name+"{")) && strings.Contains(label, labelled) {
 			var n float64
 			_, err := fmt.Sscan(value, &n)
 			require.NoError(t, err)

@@ -53,7 +53,8 @@ type stageConfig struct {
 	log      *slog.Logger
 	// webhooks carries the simulated Twilio's webhooks; nil is the network as it is.
 	webhooks http.RoundTripper
-	// twilio goes around the simulated Twilio's REST API, from the centre's first request on; nil is the API as it is.
+	// twilio looks at the exchanges with the simulated Twilio's REST API, from the centre's first request on; nil: nobody does. What is to go
+	// wrong there is among the faults.
 	twilio func(http.Handler) http.Handler
 	// faults go wrong between the simulated Twilio and Holdfast.
 	faults simulator.Faults
@@ -234,7 +235,9 @@ func (s *stage) run(ctx context.Context, cfg people.RunConfig) (people.Report, e
 	cfg.Keys = func(agent string) string { return s.keys.agents[agent] }
 	cfg.SupervisorKey = s.keys.supervisor
 	cfg.SupervisorKeys = func(name string) string { return s.keys.supervisors[name] }
-	cfg.Music = s.foreign + people.MusicPath
+	if s.foreign != "" {
+		cfg.Music = s.foreign + people.MusicPath
+	}
 	return people.Run(ctx, s.sim, s.centre, s.script, cfg)
 }
 

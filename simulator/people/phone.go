@@ -216,7 +216,7 @@ func (d *desk) hasCall(ctx context.Context) bool {
 	if d.part == invited {
 		d.c.await(ctx, 0, d.w.done, func(s shared) bool { return s.guest.w == d.w && (s.guest.has || s.guest.takes) })
 		s, _ := d.c.now()
-		if s.guest.w != d.w || !(s.guest.has || s.guest.takes) {
+		if s.guest.w != d.w || !s.guest.has && !s.guest.takes {
 			return false
 		}
 		d.c.update(func(s *shared) { s.awaited = time.Time{} })

@@ -112,7 +112,7 @@ func (d *desk) stay() {
 }
 
 // verdict compares what Holdfast says in the end of a transfer that had to fail.
-func (t transfer) verdict(label string, caller *watch) func(apiCall) string {
+func (t transfer) verdict(label string, _ *watch) func(apiCall) string {
 	return func(c apiCall) string {
 		i := slices.IndexFunc(c.Transfers, func(tr apiTransfer) bool { return tr.Invitation == label })
 		if i < 0 {

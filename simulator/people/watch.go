@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,7 +92,7 @@ func (w *watch) see(e simulator.LineEvent, at time.Time) {
 	case simulator.LineHears:
 		switch {
 		case !v.queued && len(v.heard) < keptHeard:
-			v.heard = append(v.heard[:len(v.heard):len(v.heard)], e.Detail) // who has an older view keeps it
+			v.heard = append(slices.Clip(v.heard), e.Detail) // who has an older view keeps it
 		case v.queued && v.hearsAt.IsZero(): // nobody acts on what is heard there: only that the waiting is no longer silent
 			v.hearsAt = at
 		default:
