@@ -85,6 +85,17 @@ func (s *State) fail(i *Invitation, why FailureReason, detail string) {
 	i.Status, i.Failure, i.Detail, i.WantGone = InvitationFailed, why, detail, true
 }
 
+// rejectedAfterAll: the one who was wanted said no, and that his phone rang no more was told before it.
+func (s *State) rejectedAfterAll(i *Invitation) {
+	if i == nil || i.Target.Kind != TargetAgent || i.Failure != FailedNoAnswer {
+		return
+	}
+	i.Failure = FailedRejected
+	if t := s.transferOf(i.Label); t != nil && t.Failure == FailedNoAnswer {
+		t.Failure = FailedRejected
+	}
+}
+
 // withdraw has nobody come any more: who is there already leaves.
 func (s *State) withdraw(i *Invitation, why FailureReason) {
 	if i == nil {

@@ -91,6 +91,9 @@ func (s *State) offered(now time.Time, a Assignment, status ReservationStatus) *
 	if status.rank() > r.Status.rank() {
 		r.Status = status
 	}
+	if status == ReservationIsRejected && !r.WantRejected {
+		s.rejectedAfterAll(s.invitationOf(r.Task))
+	}
 	if r.lapsed() {
 		s.clearDeadline(DeadlineConnect, string(r.Reservation))
 	}

@@ -82,6 +82,9 @@ func (s *State) judgeInTransfer(a Action) (ActionStatus, string) {
 	}
 	l := s.Leg(i.Leg)
 	targetHeld := l != nil && l.Hold
+	if s.holdUnsettled(c) || l != nil && s.holdUnsettled(l) {
+		return ActionOpen, "" // what was told last may be past
+	}
 	switch a.Kind {
 	case "SwapRequested":
 		return s.judgeConsultation(t, t.Status == TransferIsConsulting && c.WantHold == a.Hold, c.Hold == a.Hold && targetHeld != a.Hold)
@@ -101,6 +104,13 @@ func (s *State) judgeInTransfer(a Action) (ActionStatus, string) {
 		}
 	}
 	return ActionOpen, ""
+}
+
+// holdUnsettled says whether a hold or unhold of a leg is on its way, or got no answer.
+func (s *State) holdUnsettled(l *Leg) bool {
+	return l.State == LegJoined && (l.Unsure || slices.ContainsFunc(s.Flights, func(f Flight) bool {
+		return f.Subject == string(l.Call) && f.Kind == "HoldParticipant"
+	}))
 }
 
 func (s *State) judgeConsultation(t *Transfer, wanted, observed bool) (ActionStatus, string) {

@@ -28,6 +28,7 @@ type stage struct {
 	public    string // Holdfast's URL
 	foreign   string // somebody else's
 	twilioURL string // the simulated Twilio's
+	faulty    bool   // something goes wrong between the two
 	dataDir   string
 	keys      stageKeys
 }
@@ -111,8 +112,14 @@ func (s *stage) startApart(ctx context.Context, cfg stageConfig) error {
 // build makes the simulated Twilio and the centre in it, for a Holdfast at an address, and answers Twilio's URL.
 func (s *stage) build(ctx context.Context, cfg stageConfig, address string) (twilioURL string, err error) {
 	s.public = "http://" + address
+	s.faulty = cfg.faults != (simulator.Faults{}) || cfg.webhooks != nil || cfg.twilio != nil
+	var bounds simulator.Bounds
+	if s.faulty {
+		bounds.AtLeast = time.Minute // a request that fails is sent again after up to 15 s
+	}
 	s.sim = simulator.New(simulator.Config{
-		Seed: cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Wrap: cfg.twilio, Faults: cfg.faults, Logger: cfg.log.With("part", "simulator"),
+		Bounds: bounds,
+		Seed:   cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Wrap: cfg.twilio, Faults: cfg.faults, Logger: cfg.log.With("part", "simulator"),
 	})
 	if twilioURL, err = s.serveTwilio(ctx, "127.0.0.1:0"); err != nil {
 		return "", err
@@ -235,6 +242,7 @@ func (s *stage) run(ctx context.Context, cfg people.RunConfig) (people.Report, e
 	cfg.Keys = func(agent string) string { return s.keys.agents[agent] }
 	cfg.SupervisorKey = s.keys.supervisor
 	cfg.SupervisorKeys = func(name string) string { return s.keys.supervisors[name] }
+	cfg.Faulty = s.faulty
 	if s.foreign != "" {
 		cfg.Music = s.foreign + people.MusicPath
 	}

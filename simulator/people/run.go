@@ -29,6 +29,8 @@ type RunConfig struct {
 	// Rate is how many calls are placed a second of real time, give or take half a gap. 0: as many at a time as the agents
 	// can take.
 	Rate float64
+	// Faulty says that things go wrong between Twilio and Holdfast: a person whose phone could not be rung in time is told so, with reason.
+	Faulty bool
 	// Seed makes the people's choices repeatable. Default 0, a seed like any other.
 	Seed uint64
 	// Agents is how many of the script's agents come to work, the first ones. 0: all.

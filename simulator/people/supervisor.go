@@ -140,7 +140,7 @@ func (l *listening) ask(ctx context.Context, action, path string, body any) answ
 	r := l.s.r
 	got := r.ask(ctx, l.s.api, l.d.call, action, path, l.s.nextKey(l.d.call, action), body)
 	refused := got.status >= 400
-	if refused && !l.over() && !l.plan.collides && !l.d.ending(ctx) && ctx.Err() == nil {
+	if refused && !l.over() && !l.plan.collides && !r.cfg.Faulty && !l.d.ending(ctx) && ctx.Err() == nil {
 		r.violation(l.d.call, "%s of %s was refused in the middle of a talk: %s", action, l.s.entry.Name, got)
 	}
 	return got
