@@ -33,7 +33,7 @@ func TestTwoHundredCallsOfEverythingEndWell(t *testing.T) {
 			require.NoError(t, err)
 			requireOK(t, r)
 			require.Equal(t, 200, r.Completed+r.Abandoned+r.Rejected)
-			for _, wanted := range []string{"transfer", "transfer-complete", "supervise", "supervise-mode", "join", "rejoin", "take-over", "help"} {
+			for _, wanted := range []string{"transfer", "transfer-complete", "supervise", "supervise-mode", "join", "hold", "wrap-up"} {
 				require.Positive(t, verified(r, wanted), wanted)
 			}
 		})

@@ -39,6 +39,7 @@ type shared struct {
 	awaited time.Time              // since then the caller is alone, and somebody is on the way; zero: not so
 	leaveAt time.Time              // the caller hangs up then; zero: as planned
 	checks  []func(apiCall) string // of the call as Holdfast shows it in the end
+	refused bool                   // who was asked to come rejected it
 	atEnd   []func()               // when the call is over
 }
 

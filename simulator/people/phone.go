@@ -95,6 +95,7 @@ func (a *agent) refuse(ctx context.Context, w *watch, c *conversation, p part, a
 	}
 	a.r.tell(AgentRejects, a.entry.Name, c.id(), "rejects the call")
 	if p == invited {
+		c.update(func(s *shared) { s.refused = true })
 		a.turnDown(ctx, w, c.id())
 		if w.until(ctx, a.r.limits.lineEnd, hasEnded) {
 			return

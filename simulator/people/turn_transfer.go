@@ -67,7 +67,7 @@ func (t transfer) play(ctx context.Context, d *desk) (stays bool) {
 	}
 	label := call.Transfers[len(call.Transfers)-1].Invitation
 	if t.fails != "" {
-		d.c.update(func(s *shared) { s.checks = append(s.checks, t.verdict(label, s.caller)) })
+		d.c.update(func(s *shared) { s.checks = append(s.checks, t.verdict(label, d.c)) })
 	}
 	if t.mode == cold {
 		if got.status == http.StatusOK {
@@ -112,13 +112,25 @@ func (d *desk) stay() {
 }
 
 // verdict compares what Holdfast says in the end of a transfer that had to fail.
-func (t transfer) verdict(label string, _ *watch) func(apiCall) string {
+func (t transfer) verdict(label string, conv *conversation) func(apiCall) string {
 	return func(c apiCall) string {
 		i := slices.IndexFunc(c.Transfers, func(tr apiTransfer) bool { return tr.Invitation == label })
 		if i < 0 {
 			return "its transfer " + label + " is forgotten"
 		}
 		got := c.Transfers[i]
+		// Between the wish and the ringing a colleague may have gone, or got a call of his own.
+		if t.to == toAgent && got.Status == "failed" && (got.Failure == "unavailable" || got.Failure == "timed_out") {
+			return ""
+		}
+		// A colleague who took the ring for another call's answered it.
+		if s, _ := conv.now(); t.fails == "rejected" && !s.refused && got.Status == "completed" {
+			return ""
+		}
+		// The end of a conference cancels the legs that ring, and Twilio may tell that before it tells whose leaving ended it.
+		if t.fails == "customer_left" && t.to != toAgent && got.Status == "canceled" {
+			return ""
+		}
 		if got.Status == "failed" && (got.Failure == t.fails || got.Failure == "customer_left") || got.Status == "canceled" && t.fails == "canceled" {
 			return ""
 		}
