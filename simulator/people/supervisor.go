@@ -85,6 +85,7 @@ type listening struct {
 	w     *watch // the supervisor's own line; nil until he has picked up
 	mode  string
 	plan  supervision
+	mu    sync.Mutex
 	allow []func() // lift what must not be heard
 }
 
@@ -99,7 +100,7 @@ func (l *listening) dialled(ctx context.Context) <-chan *watch {
 				line.HangUp()
 				return
 			}
-			l.forbid(line.CallSID()) // before he can be heard
+			l.forbid(line.CallSID(), l.plan.mode) // before he can be heard
 			line.Answer()
 			select {
 			case lines <- w:
@@ -115,20 +116,24 @@ func (l *listening) dialled(ctx context.Context) <-chan *watch {
 	return lines
 }
 
-// forbid says who must not hear the supervisor from now on, in the mode that he is in.
-func (l *listening) forbid(leg string) {
+// forbid says who must not hear the supervisor from now on, in this mode.
+func (l *listening) forbid(leg, mode string) {
 	l.lift()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	caller := l.d.c.callerWatch()
-	if l.mode == "barge" || caller == nil {
+	if mode == "barge" || caller == nil {
 		return
 	}
 	l.allow = append(l.allow, l.s.r.sim.MustNotHear(caller.line.CallSID(), leg))
-	if l.mode == "monitor" {
+	if mode == "monitor" {
 		l.allow = append(l.allow, l.s.r.sim.MustNotHear(l.d.w.line.CallSID(), leg))
 	}
 }
 
 func (l *listening) lift() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, allow := range l.allow {
 		allow()
 	}
@@ -232,7 +237,7 @@ func (l *listening) change(ctx context.Context, mode string) {
 	before := l.mode
 	l.mode = mode
 	if mode == "barge" || before == "monitor" {
-		l.forbid(l.w.line.CallSID()) // what is wider is allowed before it is asked for
+		l.forbid(l.w.line.CallSID(), mode) // what is wider is allowed before it is asked for
 	}
 	got := l.ask(ctx, "supervise-mode", "/supervision/mode", map[string]any{"mode": mode})
 	if got.status != http.StatusOK {
