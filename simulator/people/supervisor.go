@@ -244,7 +244,7 @@ func (l *listening) change(ctx context.Context, mode string) {
 		return
 	}
 	l.shows(got.call)
-	l.forbid(l.w.line.CallSID()) // what is narrower holds once it is verified
+	l.forbid(l.w.line.CallSID(), mode) // what is narrower holds once it is verified
 	if !l.plan.collides {
 		l.check(ctx)
 	}
