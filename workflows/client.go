@@ -133,18 +133,22 @@ const asks = 3
 
 // ask sends a request once. The contexts bound how long it may take to be accepted, and until its outcome is known.
 func (c *Client) ask(ctx, accept, outcome context.Context, id call.ID, actionID string, ask Ask) (Result, error) {
-	handle, err := c.engine.UpdateWorkflow(accept, client.UpdateWorkflowOptions{
-		WorkflowID:   CallWorkflowID(id),
-		UpdateID:     actionID,
-		UpdateName:   UpdateRequest,
-		Args:         []any{ask},
-		WaitForStage: client.WorkflowUpdateStageAccepted,
+	var handle client.WorkflowUpdateHandle
+	err := whenReady(accept, func() (err error) {
+		handle, err = c.engine.UpdateWorkflow(accept, client.UpdateWorkflowOptions{
+			WorkflowID:   CallWorkflowID(id),
+			UpdateID:     actionID,
+			UpdateName:   UpdateRequest,
+			Args:         []any{ask},
+			WaitForStage: client.WorkflowUpdateStageAccepted,
+		})
+		return err
 	})
 	if err != nil {
 		return Result{}, c.known(accept, id, requestError(accept, err))
 	}
 	var result Result
-	if err := handle.Get(outcome, &result); err != nil { // of one that was refused it comes at once
+	if err := whenReady(outcome, func() error { return handle.Get(outcome, &result) }); err != nil { // of one that was refused it comes at once
 		err = requestError(outcome, err)
 		if errors.Is(err, ErrUnavailable) {
 			return Result{Action: actionID, Status: call.ActionOpen}, ErrUnverified
@@ -152,6 +156,25 @@ func (c *Client) ask(ctx, accept, outcome context.Context, id call.ID, actionID 
 		return Result{}, c.known(ctx, id, err)
 	}
 	return result, nil
+}
+
+// readyAfter is how long the engine takes, as a rule, to do a task again that came to nothing.
+const readyAfter = 20 * time.Millisecond
+
+// whenReady repeats what the engine could not answer because the call's task came to nothing, as one does that would have ended the call when the
+// next webhook was there already: the task is done again, and answers then.
+func whenReady(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if _, again := errors.AsType[*serviceerror.WorkflowNotReady](err); !again {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(readyAfter):
+		}
+	}
 }
 
 // State asks a call for its state. It needs a worker, and works for calls that have ended as long as the engine remembers them.

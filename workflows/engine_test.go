@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
@@ -320,6 +321,63 @@ func TestAHoldThatTimedOutIsVerifiedByItsEventAndNotSentTwice(t *testing.T) {
 	require.EqualValues(t, 1, twilio.holds.Load(), "it is looked up, and not sent again")
 	require.EqualValues(t, 2, twilio.requests.Load())
 	require.Equal(t, []string{"CommandSucceeded"}, model.kinds(activities.SourceResult))
+}
+
+// stumbling is an engine in which the call's tasks come to nothing a few times, as one does that would end the call when the next webhook has come.
+type stumbling struct {
+	client.Client
+	updates, outcomes atomic.Int32 // how often still
+}
+
+func (s *stumbling) UpdateWorkflow(ctx context.Context, options client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	if s.updates.Add(-1) >= 0 {
+		return nil, serviceerror.NewWorkflowNotReady("Unable to perform workflow execution update due to unexpected workflow task failure.")
+	}
+	h, err := s.Client.UpdateWorkflow(ctx, options)
+	return stumblingHandle{h, &s.outcomes}, err
+}
+
+type stumblingHandle struct {
+	client.WorkflowUpdateHandle
+	left *atomic.Int32
+}
+
+func (h stumblingHandle) Get(ctx context.Context, value any) error {
+	if h.left.Add(-1) >= 0 {
+		return serviceerror.NewWorkflowNotReady("Unable to perform workflow execution update due to unexpected workflow task failure.")
+	}
+	return h.WorkflowUpdateHandle.Get(ctx, value)
+}
+
+func TestARequestOutlivesATaskOfTheCallThatCameToNothing(t *testing.T) {
+	t.Parallel()
+	engine := &stumbling{Client: startEngine(t)}
+	calls := workflows.NewClient(engine)
+	twilio := &echo{t: t, client: calls}
+	adapter, err := activities.NewTwilio(activities.Config{
+		AccountSID: "AC00000000000000000000000000000001", AuthToken: "secret", WorkspaceSID: "WS00000000000000000000000000000001", Transport: twilio,
+	})
+	require.NoError(t, err)
+	model := &readModel{}
+	w := workflows.NewWorker(engine.Client, &activities.Activities{Twilio: adapter, Store: model}, workflows.WorkerOptions{StopWithin: 100 * time.Millisecond})
+	require.NoError(t, w.Start())
+	defer w.Stop()
+	ctx, id := t.Context(), call.ID(customer)
+	require.NoError(t, calls.StartOrSignal(ctx, id, call.DefaultSettings(), twilio.batch(
+		call.CallReceived{Call: customer, From: "+15550000001", To: "+15550000002", Direction: "inbound"}, call.TaskCreated{Task: task, Call: customer},
+		call.ReservationCreated{Assignment: assignment()}, call.AssignmentRequested{Assignment: assignment()})))
+	twilio.tell(ctx, twilio.joined()...)
+	require.Eventually(t, func() bool { return model.last().Call.State == string(call.StatusTalking) }, 30*time.Second, time.Millisecond)
+
+	engine.updates.Store(2)
+	engine.outcomes.Store(2)
+	result, err := calls.Request(ctx, id, "hold", call.HoldRequested{Request: action("hold"), Leg: customer}, 30*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, call.ActionVerified, result.Status)
+
+	engine.updates.Store(1 << 20)
+	_, err = calls.Request(ctx, id, "unhold", call.UnholdRequested{Request: action("unhold"), Leg: customer}, 30*time.Second)
+	require.ErrorIs(t, err, workflows.ErrUnavailable, "in the end it says so")
 }
 
 func TestAnEngineThatIsAwayIsToldQuickly(t *testing.T) {
