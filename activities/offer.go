@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -32,7 +33,7 @@ func (a *Activities) InstructReservation(ctx context.Context, c call.InstructRes
 	}
 	params := (&taskrouter.UpdateTaskReservationParams{}).
 		SetInstruction("conference").
-		SetTimeout(ringSeconds(c.Ring)).
+		SetTimeout(a.Twilio.ringSeconds(c.Ring)).
 		SetEndConferenceOnExit(false).
 		SetEndConferenceOnCustomerExit(true).
 		SetBeep("false").
@@ -61,8 +62,12 @@ func (a *Activities) InstructReservation(ctx context.Context, c call.InstructRes
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
 // ringSeconds is a ring time as Twilio takes it: whole seconds from 1 to 600.
-func ringSeconds(ring time.Duration) int {
-	return int(min(max((ring+time.Second-1)/time.Second, 1), 600))
+func (t *Twilio) ringSeconds(ring time.Duration) int { return min(t.seconds(ring), longestRing) }
+
+// seconds are the whole seconds of Twilio's in which d is over, 1 at least.
+func (t *Twilio) seconds(d time.Duration) int {
+	second := cmp.Or(t.config.Second, time.Second)
+	return int(max((d+second-1)/second, 1))
 }
 
 const standardApology = "We are sorry. Your call cannot be taken at the moment. Please call again later."

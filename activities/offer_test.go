@@ -54,6 +54,14 @@ func TestAReservationIsAcceptedByAConferenceInstruction(t *testing.T) {
 	}, b.form(t, reservationPath))
 }
 
+func TestTimesAreToldByTwiliosSecond(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withCallback, func(c *activities.Config) { c.Second = 50 * time.Millisecond })
+	b.when(reservationPath, ok(`{"reservation_status":"pending"}`))
+	require.NoError(t, b.InstructReservation(t.Context(), instruct()))
+	require.Equal(t, "30", b.form(t, reservationPath).Get("Timeout"))
+}
+
 func TestACallerIDIsATelephoneNumber(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

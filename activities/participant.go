@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	voice "github.com/twilio/twilio-go/rest/api/v2010"
 	"go.temporal.io/sdk/activity"
@@ -40,7 +39,7 @@ func (a *Activities) AddParticipant(ctx context.Context, c call.AddParticipant) 
 		SetFrom(from).
 		SetTo(c.To).
 		SetLabel(string(c.Label)).
-		SetTimeout(min(max(ringSeconds(c.Ring), shortestRing), longestRing)).
+		SetTimeout(max(a.Twilio.ringSeconds(c.Ring), shortestRing)).
 		SetBeep("false").
 		SetEarlyMedia(false).
 		SetEndConferenceOnExit(false).
@@ -135,6 +134,3 @@ func (a *Activities) MoveCustomer(ctx context.Context, c call.MoveCustomer) erro
 func refused(code int, message string) error {
 	return (&exchange{}).typed(&call.Failure{Kind: call.FailureRefused, Code: code, Message: message})
 }
-
-// wholeSeconds is a time as Twilio takes it: whole seconds, at least one.
-func wholeSeconds(d time.Duration) int { return int(max((d+time.Second-1)/time.Second, 1)) }

@@ -50,7 +50,7 @@ func (a *Activities) CreateTask(ctx context.Context, c call.CreateTask) (call.Ta
 	params := (&taskrouter.CreateTaskParams{}).
 		SetWorkflowSid(original.workflow).
 		SetTaskChannel("voice").
-		SetTimeout(wholeSeconds(c.Within)).
+		SetTimeout(a.Twilio.seconds(c.Within)).
 		SetPriority(max(0, original.priority+c.Priority)).
 		SetAttributes(attributes)
 	if c.Target.Kind == call.TargetAgent {

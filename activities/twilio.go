@@ -34,6 +34,9 @@ type Config struct {
 	// Timeout bounds one request; 0 means 10 seconds, and more than 10 seconds counts as 10, for the workflow's own timeouts lean on it.
 	Timeout time.Duration
 
+	// Second is how long a second takes at Twilio: shorter in a simulator that hurries. Times of ours are told to Twilio by it; 0 means a second.
+	Second time.Duration
+
 	// Budget is what all adapters of the account share in this process; nil means one of its own, of the standard size.
 	Budget *Budget
 

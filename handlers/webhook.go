@@ -101,6 +101,8 @@ type WebhookConfig struct {
 	Conference ConferenceOptions
 	// Settings of the calls; Ring is the instruction's timeout. Default [call.DefaultSettings].
 	Settings call.Settings
+	// Second is how long a second takes at Twilio: shorter in a simulator that hurries. Default a second.
+	Second time.Duration
 	// Floor has the workspace's breaker told of agents who do not answer, and of where they go; nil tells it nothing. It gives the breaker's
 	// settings; false while they are not known yet, when the breaker is told of every move, and sees itself which concern it.
 	Floor func() (floor.Settings, bool)
@@ -226,6 +228,9 @@ func (n WebhookNumber) check(name string) error {
 func (c *WebhookConfig) setDefaults() {
 	if c.Settings == (call.Settings{}) {
 		c.Settings = call.DefaultSettings()
+	}
+	if c.Second == 0 {
+		c.Second = time.Second
 	}
 	if c.Conference.Beep == "" {
 		c.Conference.Beep = "false"

@@ -60,7 +60,7 @@ func (w *Webhooks) announcing(id call.ID, a call.Assignment, task attributes) ([
 		To:                a.Address,
 		From:              from,
 		URL:               to.url(w, PathAnnounce),
-		Timeout:           ringSeconds(w.cfg.Settings.Ring),
+		Timeout:           w.cfg.ringSeconds(),
 		StatusCallbackURL: LegCallback(w.cfg.PublicURL, id, a.Invitation, a.Reservation),
 	})
 }
@@ -84,7 +84,7 @@ func (w *Webhooks) instruct(id call.ID, a call.Assignment, task attributes) ([]b
 		Instruction:                   "conference",
 		To:                            a.Address,
 		From:                          w.agentFrom(task),
-		Timeout:                       ringSeconds(w.cfg.Settings.Ring),
+		Timeout:                       w.cfg.ringSeconds(),
 		EndConferenceOnExit:           false,
 		EndConferenceOnCustomerExit:   true,
 		Beep:                          w.cfg.Conference.Beep,
@@ -96,9 +96,9 @@ func (w *Webhooks) instruct(id call.ID, a call.Assignment, task attributes) ([]b
 	})
 }
 
-// ringSeconds is a ring time as Twilio takes it: whole seconds from 1 to 600, beyond which it refuses or caps (error 14233).
-func ringSeconds(ring time.Duration) int {
-	return int(min(max((ring+time.Second-1)/time.Second, 1), 600))
+// ringSeconds is the ring time as Twilio takes it: whole seconds from 1 to 600, beyond which it refuses or caps (error 14233).
+func (c *WebhookConfig) ringSeconds() int {
+	return int(min(max((c.Settings.Ring+c.Second-1)/c.Second, 1), 600))
 }
 
 // enqueued puts a caller into the queue of a routing workflow.

@@ -34,8 +34,9 @@ func TestAssignmentIsAnsweredByAConferenceInstruction(t *testing.T) {
 				cfg.Conference = ConferenceOptions{Record: "record-from-start", Region: "ie1", Beep: "onEnter"}
 				cfg.Settings = call.DefaultSettings()
 				cfg.Settings.Ring = 1500 * 1e6 // a second and a half
+				cfg.Second = 500 * 1e6         // of a Twilio that hurries
 			}, nil,
-			`{"instruction":"conference","to":"client:ann","from":"+15558887777","timeout":2,"end_conference_on_exit":false,` +
+			`{"instruction":"conference","to":"client:ann","from":"+15558887777","timeout":3,"end_conference_on_exit":false,` +
 				`"end_conference_on_customer_exit":true,"beep":"onEnter","conference_record":"record-from-start","region":"ie1",` + callback,
 		},
 		"without an address that the callback does not have": {

@@ -75,6 +75,8 @@ type config struct {
 
 	// Settings, where set, are what calls are told, whatever the flags say.
 	Settings *call.Settings `kong:"-"`
+	// Second is how long a second takes at Twilio; 0 is a second.
+	Second time.Duration `kong:"-"`
 	// Breaking, where set, is the rule for agents who do not answer that the file's are laid over.
 	Breaking *floor.Rule `kong:"-"`
 }

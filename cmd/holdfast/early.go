@@ -98,7 +98,7 @@ func (a *app) newWebhooks() (*handlers.Webhooks, error) {
 	meter := a.telemetry.Provider().Meter("holdfast")
 	webhooks := handlers.WebhookConfig{
 		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
-		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(),
+		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(), Second: a.cfg.Second,
 		Floor: a.floorSettings, AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.fetched(a.cfg.QueueMusic), Announcement: a.cfg.Announcement,
 		AnnounceKey: a.cfg.AnnounceKey, Logger: a.log.With("part", "webhooks"), Meter: meter,
 	}

@@ -195,7 +195,7 @@ func (s *stage) config(cfg stageConfig, twilioURL string) config {
 	settings, breaking := scaled(cfg.second), scaledRule(cfg.second)
 	c := config{
 		PublicURL: s.public, DataDir: cfg.dataDir, DatabaseURL: cfg.database, AccountSID: s.sim.AccountSID(), AuthToken: s.sim.AuthToken(),
-		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings, Breaking: &breaking,
+		WorkspaceSID: s.centre.WorkspaceSID, TwilioURL: twilioURL, TemporalUIPort: cfg.uiPort, Settings: &settings, Breaking: &breaking, Second: cfg.second,
 		AnnounceKey: "1",
 	}
 	for _, w := range s.script.Centre.RoutingWorkflows {
@@ -217,7 +217,11 @@ func scaled(second time.Duration) call.Settings {
 	scale := func(d, least time.Duration) time.Duration {
 		return max(least, time.Duration(float64(d)*second.Seconds()))
 	}
-	s.ConnectWithin = scale(s.Ring, 0) + 15*time.Second
+	s.Ring = scale(s.Ring, time.Second)
+	s.ConnectWithin = s.Ring + 15*time.Second
+	s.TransferWithin = scale(s.TransferWithin, 3*time.Second)
+	s.RejoinWithin = scale(s.RejoinWithin, time.Second)
+	s.QueueAgainWithin = scale(s.QueueAgainWithin, 15*time.Second)
 	s.VanishGrace = scale(s.VanishGrace, time.Second)
 	s.SettleWithin = scale(s.SettleWithin, 2*time.Second)
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)

@@ -40,6 +40,7 @@ type shared struct {
 	leaveAt time.Time              // the caller hangs up then; zero: as planned
 	checks  []func(apiCall) string // of the call as Holdfast shows it in the end
 	refused bool                   // who was asked to come rejected it
+	rangOut bool                   // his phone rang for the last time before he was heard
 	atEnd   []func()               // when the call is over
 }
 

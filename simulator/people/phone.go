@@ -96,7 +96,9 @@ func (a *agent) refuse(ctx context.Context, w *watch, c *conversation, p part, a
 	a.r.tell(AgentRejects, a.entry.Name, c.id(), "rejects the call")
 	if p == invited {
 		c.update(func(s *shared) { s.refused = true })
-		a.turnDown(ctx, w, c.id())
+		if !a.turnDown(ctx, w, c.id()) {
+			c.update(func(s *shared) { s.rangOut = true })
+		}
 		if w.until(ctx, a.r.limits.lineEnd, hasEnded) {
 			return
 		}
@@ -105,18 +107,19 @@ func (a *agent) refuse(ctx context.Context, w *watch, c *conversation, p part, a
 	w.until(ctx, 0, hasEnded)
 }
 
-// turnDown rejects an offer on the desktop, which may show it a little later than the phone rings.
-func (a *agent) turnDown(ctx context.Context, w *watch, call string) {
+// turnDown rejects an offer on the desktop, which may show it a little later than the phone rings; false if it rang for the last time before.
+func (a *agent) turnDown(ctx context.Context, w *watch, call string) bool {
 	for late := time.Now().Add(a.r.limits.identify); time.Now().Before(late); {
 		got := a.api.act(ctx, "/v1/calls/"+call+"/reservations/me/reject", a.nextKey(call, "reject"))
 		if v, _ := w.now(); got.status != http.StatusNotFound || v.ended || ctx.Err() != nil {
 			a.r.book.action("reject", got)
-			return
+			return got.status < http.StatusBadRequest || !v.ended
 		}
 		if !sleep(ctx, 50*time.Millisecond) {
-			return
+			return true
 		}
 	}
+	return true
 }
 
 // record is a voicemail that answers in the agent's place: it listens, and presses nothing. It must never meet the caller.

@@ -129,6 +129,10 @@ func (t transfer) verdict(label string, conv *conversation) func(apiCall) string
 		if s, _ := conv.now(); t.fails == "rejected" && !s.refused && got.Status == "completed" {
 			return ""
 		}
+		// Who takes too long to reject does not answer.
+		if s, _ := conv.now(); t.fails == "rejected" && s.rangOut && got.Failure == "no_answer" {
+			return ""
+		}
 		// The end of a conference cancels the legs that ring, and Twilio may tell that before it tells whose leaving ended it.
 		if t.fails == "customer_left" && t.to != toAgent && got.Status == "canceled" {
 			return ""
