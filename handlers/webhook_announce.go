@@ -151,9 +151,12 @@ func (k *knownCall) pointless(a announced) bool {
 	}
 	for i := range k.state.Invitations {
 		if inv := &k.state.Invitations[i]; a.invitation != "" && inv.Label == a.invitation {
-			return inv.WantGone || inv.Status == call.InvitationFailed || inv.Status == call.InvitationOver
+			if inv.WantGone || inv.Status == call.InvitationFailed || inv.Status == call.InvitationOver {
+				return true
+			}
 		}
 	}
+	// A phone may ring for longer than TaskRouter waits: the offer is somebody else's by then, and the agent free for other calls.
 	for i := range k.state.Reservations {
 		if r := &k.state.Reservations[i]; r.Reservation == a.reservation {
 			switch r.Status {

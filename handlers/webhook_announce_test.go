@@ -225,6 +225,10 @@ func TestWhoComesTooLateIsToldSo(t *testing.T) {
 		"his offer was given to somebody else": {change: func(s *call.State) {
 			s.Reservations = []call.Reservation{{Assignment: call.Assignment{Reservation: testOffer}, Status: call.ReservationIsCanceled}}
 		}, late: true},
+		"he was asked again, and rings twice": {change: func(s *call.State) {
+			s.Invitations = []call.Invitation{{Label: "agent-2", Status: call.InvitationRinging}}
+			s.Reservations = []call.Reservation{{Assignment: call.Assignment{Reservation: testOffer}, Status: call.ReservationIsTimedOut}}
+		}, late: true},
 		"he is waited for": {change: func(s *call.State) {
 			s.Invitations = []call.Invitation{{Label: "agent-2", Status: call.InvitationRinging}}
 			s.Reservations = []call.Reservation{{Assignment: call.Assignment{Reservation: testOffer}, Status: call.ReservationIsPending}}

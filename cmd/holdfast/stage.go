@@ -217,11 +217,11 @@ func scaled(second time.Duration) call.Settings {
 	scale := func(d, least time.Duration) time.Duration {
 		return max(least, time.Duration(float64(d)*second.Seconds()))
 	}
-	s.Ring = scale(s.Ring, time.Second)
+	s.Ring = scale(s.Ring, min(time.Second, scale(45*time.Second, 0))) // TaskRouter's offers, of a minute, last longer
 	s.ConnectWithin = s.Ring + 15*time.Second
 	s.TransferWithin = scale(s.TransferWithin, 3*time.Second)
 	s.RejoinWithin = scale(s.RejoinWithin, time.Second)
-	s.QueueAgainWithin = scale(s.QueueAgainWithin, 15*time.Second)
+	s.QueueAgainWithin = scale(s.QueueAgainWithin, 3*time.Second)
 	s.VanishGrace = scale(s.VanishGrace, time.Second)
 	s.SettleWithin = scale(s.SettleWithin, 2*time.Second)
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)
