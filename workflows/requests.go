@@ -65,7 +65,7 @@ func (w *callWorkflow) request(ctx workflow.Context, ask Ask) (Result, error) {
 		return Result{}, r.refused
 	}
 	action, _ := w.Call.Action(id)
-	return Result{Action: id, Status: action.Status, Detail: action.Detail}, nil
+	return Result{Action: id, Status: action.Status, Detail: action.Detail, Invitation: action.Invitation}, nil
 }
 
 // decided says whether the outcome of a request is known.
@@ -139,6 +139,8 @@ func actionOf(e call.Event) (string, bool) {
 	case call.RejoinRequested:
 		return e.Action, true
 	case call.SuperviseRequested:
+		return e.Action, true
+	case call.DialInRequested:
 		return e.Action, true
 	case call.SupervisionModeRequested:
 		return e.Action, true
