@@ -155,7 +155,7 @@ func renderLeg(row store.LegRow, leg *call.Leg) Leg {
 }
 
 func renderInvitation(v *call.Invitation) Invitation {
-	return Invitation{
+	shown := Invitation{
 		Label:   Label(v.Label),
 		Purpose: string(v.Purpose),
 		Role:    LegRole(v.Role),
@@ -175,6 +175,10 @@ func renderInvitation(v *call.Invitation) Invitation {
 		At:      v.At.UTC(),
 		Until:   optionalTime(v.Until),
 	}
+	if v.DialsIn {
+		shown.DialsIn = &v.DialsIn
+	}
+	return shown
 }
 
 // renderParts shows what each agent had of the call: a part is a reservation that was accepted, and the legs that he had by it.

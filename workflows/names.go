@@ -48,8 +48,6 @@ type Result struct {
 	Action string            `json:"action"`
 	Status call.ActionStatus `json:"status"`
 	Detail string            `json:"detail,omitempty"` // why it failed
-	// Invitation is whom it is about, of what brings people in.
-	Invitation call.Label `json:"invitation,omitempty"`
 }
 
 // Progress is all that a call's workflow carries from run to run.

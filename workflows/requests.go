@@ -65,7 +65,7 @@ func (w *callWorkflow) request(ctx workflow.Context, ask Ask) (Result, error) {
 		return Result{}, r.refused
 	}
 	action, _ := w.Call.Action(id)
-	return Result{Action: id, Status: action.Status, Detail: action.Detail, Invitation: action.Invitation}, nil
+	return Result{Action: id, Status: action.Status, Detail: action.Detail}, nil
 }
 
 // decided says whether the outcome of a request is known.
