@@ -374,7 +374,7 @@ type Call struct {
 	// EndedAt Absent before.
 	EndedAt *time.Time `json:"ended_at,omitempty"`
 
-	// EndedBy Who ended it: customer, agent, supervisor, admin, taskrouter (its task was canceled) or system. Absent before.
+	// EndedBy Who ended it: customer, agent, external (somebody outside who had the call), supervisor, admin, taskrouter (its task was canceled) or system. Absent before.
 	//
 	// Example: customer
 	EndedBy *string `json:"ended_by,omitempty"`

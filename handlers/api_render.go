@@ -36,6 +36,16 @@ func (l *live) leg(sid string) *call.Leg {
 	return nil
 }
 
+// takenOver is the leg of the supervisor who took the call over and has it; nil if none does.
+func (l *live) takenOver() *call.Leg {
+	for i := range l.Legs {
+		if leg := &l.Legs[i]; leg.Supervision.Has && leg.State == call.LegJoined {
+			return leg
+		}
+	}
+	return nil
+}
+
 // openTransfer is the transfer that is under way; nil if there is none.
 func (l *live) openTransfer() *call.Transfer {
 	if n := len(l.Transfers); n > 0 && l.Transfers[n-1].Open() {
