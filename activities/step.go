@@ -155,8 +155,14 @@ func Private(s *call.State) []string {
 
 // IsPrivate says of an event that it is not for agents though it names nobody yet: the asking for a supervisor who listens in private.
 func IsPrivate(what any) bool {
-	asked, ok := what.(call.SuperviseRequested)
-	return ok && asked.Private
+	switch asked := what.(type) {
+	case call.SuperviseRequested:
+		return asked.Private
+	case call.DialInRequested:
+		return asked.Private
+	default:
+		return false
+	}
 }
 
 // Merge is a with what b has besides, in order; "" is nobody.

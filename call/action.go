@@ -119,7 +119,7 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 		return s.judgeMode(a, s.Leg(a.Leg))
 	case "TakeOverRequested":
 		return s.judgeTakeOver(a)
-	case "HelpRequested", "HelpDismissed":
+	case "HelpRequested", "HelpDismissed", "DialInRequested":
 		return ActionVerified, "" // our own word
 	case "RejoinRequested":
 		return s.judgeRejoin(a)

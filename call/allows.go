@@ -93,6 +93,8 @@ func (s *State) Allows(e Event) error {
 		return s.allowsRejoin(e)
 	case SuperviseRequested:
 		return s.allowsSupervise(e)
+	case DialInRequested:
+		return s.allowsDialIn(e)
 	case SupervisionModeRequested:
 		return s.allowsModeOf(e)
 	case TakeOverRequested:

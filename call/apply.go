@@ -18,6 +18,8 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.callStatus(now, e)
 	case AnnouncementConfirmed:
 		s.dialledLeg(e.Call, e.Invitation, e.Reservation)
+	case SupervisorDialledIn:
+		s.dialledIn(e)
 	case EnqueueEnded:
 		// How the wait ended is told by the task and the conference; the call itself lives on.
 	case ConferenceStarted:
@@ -108,6 +110,8 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.requestRejoin(now, e)
 	case SuperviseRequested:
 		s.requestSupervise(now, e)
+	case DialInRequested:
+		s.requestDialIn(now, e)
 	case SupervisionModeRequested:
 		s.requestMode(now, e)
 	case TakeOverRequested:

@@ -71,6 +71,8 @@ var kinds = func() map[string]reflect.Type {
 		HelpRequested{},
 		HelpDismissed{},
 		AnnouncementConfirmed{},
+		DialInRequested{},
+		SupervisorDialledIn{},
 		CommandSucceeded{},
 		CommandFailed{},
 		CallReadBack{},

@@ -30,6 +30,13 @@ type (
 		Invitation  Label          `json:"invitation,omitempty"`
 		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 	}
+	// SupervisorDialledIn says that a supervisor who was waited for dialled in from a number, keyed the code that he was given, and goes into the conference
+	// now.
+	SupervisorDialledIn struct {
+		Call       SID    `json:"call_sid"`
+		Invitation Label  `json:"invitation"`
+		From       string `json:"from,omitempty"`
+	}
 	// EnqueueEnded is the request to <Enqueue>'s action URL. Result is Twilio's QueueResult.
 	EnqueueEnded struct {
 		Call   SID    `json:"call_sid"`
@@ -298,6 +305,11 @@ type (
 		Coach   SID             `json:"coach,omitempty"` // an agent's leg; "" is the one that serves
 		Private bool            `json:"private,omitempty"`
 	}
+	// DialInRequested asks that the supervisor who asks be waited for, who comes by a telephone of his own, to listen.
+	DialInRequested struct {
+		Request
+		Private bool `json:"private,omitempty"`
+	}
 	// SupervisionModeRequested asks that a supervisor's leg change its mode, and perhaps whom it coaches.
 	SupervisionModeRequested struct {
 		Request
@@ -457,6 +469,8 @@ func (TakeOverRequested) event()         {}
 func (HelpRequested) event()             {}
 func (HelpDismissed) event()             {}
 func (AnnouncementConfirmed) event()     {}
+func (DialInRequested) event()           {}
+func (SupervisorDialledIn) event()       {}
 func (CommandSucceeded) event()          {}
 func (CommandFailed) event()             {}
 func (CallReadBack) event()              {}

@@ -66,6 +66,9 @@ type Invitation struct {
 	Task Task `json:"task,omitzero"` // of those that are found by one
 	Leg  SID  `json:"leg,omitempty"` // his, once it is known
 
+	// DialsIn says that nobody dials him: he was given a code, and comes by a telephone of his own.
+	DialsIn bool `json:"dials_in,omitempty"`
+
 	WantGone bool `json:"want_gone,omitempty"` // withdrawn: whatever was made for it is to go
 	// Doubt says that a leg or a task may have been made for it of which nobody knows: the answer to the request never came.
 	Doubt bool `json:"doubt,omitempty"`

@@ -253,6 +253,8 @@ func (s *State) invitationOverdue(now time.Time, label Label) {
 	i := s.Invitation(label)
 	switch {
 	case i == nil:
+	case i.unused():
+		s.fail(i, FailedTimedOut, "")
 	case i.Open():
 		s.fail(i, FailedTimedOut, "")
 		s.WantLook = true
@@ -314,7 +316,7 @@ func (s *State) planInvitation(i *Invitation, add func(Command)) {
 		})
 		return
 	}
-	if s.Conference.live() {
+	if s.Conference.live() && !i.DialsIn {
 		add(AddParticipant{
 			Call: s.ID, Conference: s.Conference.SID, Label: i.Label, To: i.Target.Address, From: s.To, Ring: within,
 			Muted: i.Purpose == PurposeListen,

@@ -26,6 +26,14 @@ func drive(t *rapid.T, w *world) call.State {
 		i := s.Invitation(label)
 		return !s.Over(), label == "" || i != nil && i.Open()
 	}
+	w.waited = func(name string) call.Label {
+		for _, i := range s.Invitations {
+			if i.DialsIn && i.Open() && i.Leg == "" && i.By.Name == name {
+				return i.Label
+			}
+		}
+		return ""
+	}
 	var pending bool
 	step := func(e call.Event) {
 		if !s.Over() {

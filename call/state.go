@@ -33,6 +33,8 @@ type Settings struct {
 	RejoinWithin time.Duration `json:"rejoin_within,omitempty"`
 	// QueueAgainWithin is how long a customer whom everybody left waits for somebody from the queue before he hears goodbye.
 	QueueAgainWithin time.Duration `json:"queue_again_within,omitempty"`
+	// DialInWithin is how long a supervisor who was given a code to dial in by may take to do so. 0 is five minutes.
+	DialInWithin time.Duration `json:"dial_in_within,omitempty"`
 	// RescuePriority is how much more than before a task counts that is made for a customer whom everybody left.
 	RescuePriority int `json:"rescue_priority,omitempty"`
 	// Music of the customer's hold while somebody is looked for: "" is what is set for all.
@@ -56,6 +58,7 @@ func DefaultSettings() Settings {
 		TransferWithin:   time.Minute,
 		RejoinWithin:     20 * time.Second,
 		QueueAgainWithin: 5 * time.Minute,
+		DialInWithin:     usualDialInWithin,
 		RescuePriority:   10,
 	}
 }

@@ -10,6 +10,7 @@ func (s *State) requestSupervise(now time.Time, e SuperviseRequested) {
 	if s.known(e.Request) || s.Allows(e) != nil {
 		return
 	}
+	s.voidDialIns(e.By.Name)
 	i := s.invite(now, PurposeListen, Target{Kind: TargetSupervisor, Address: e.Address, Name: e.By.Name}, e.By, s.Settings.Ring)
 	i.Supervision = Supervision{Wanted: e.Mode, Coach: e.Coach, Private: e.Private, Since: now}
 	s.Actions = append(s.Actions, Action{
@@ -50,21 +51,22 @@ func (s *State) requestTakeOver(now time.Time, e TakeOverRequested) {
 	s.Actions = append(s.Actions, Action{Request: e.Request, Kind: Kind(e), Leg: e.Leg, Mode: Barge, Status: ActionOpen})
 }
 
+// anyAddress stands for a supervisor's own where that is judged elsewhere.
+const anyAddress = "+1"
+
 // allowsSupervise: a supervisor comes to a customer who is in the conference, once.
 func (s *State) allowsSupervise(e SuperviseRequested) error {
 	if s.known(e.Request) {
 		return nil
 	}
-	if err := s.allowsTarget(Target{Kind: TargetSupervisor, Address: "+1"}); err != nil {
+	if err := s.allowsTarget(Target{Kind: TargetSupervisor, Address: anyAddress}); err != nil {
 		return err
 	}
 	if !dialable(e.Address) {
 		return &NotAllowed{CodeBadAddress, `the address is none that can be dialled: "+" and a number, "client:" or "sip:"`}
 	}
-	for n := range s.Invitations {
-		if i := &s.Invitations[n]; i.Purpose == PurposeListen && i.By.Name == e.By.Name && (i.Open() || i.Status == InvitationJoined) {
-			return &NotAllowed{CodeAlreadySupervising, "this supervisor is in the call, or being dialled: " + string(i.Label)}
-		}
+	if err := s.allowsListener(e.By.Name); err != nil {
+		return err
 	}
 	return s.allowsMode(e.Mode, e.Coach, "")
 }

@@ -18,7 +18,7 @@ func (s *State) allowsTransfer(e TransferRequested) error {
 	case l == nil:
 		return &NotAllowed{CodeUnknownLeg, fmt.Sprintf("the call has no leg %s", e.From)}
 	case !l.serves():
-		return &NotAllowed{CodeNotAnAgentLeg, "only an agent's leg can hand the call on"}
+		return &NotAllowed{CodeNotAnAgentLeg, "only who has the call can hand it on: an agent, or a supervisor who is heard"}
 	case l.State != LegJoined:
 		return &NotAllowed{CodeLegNotJoined, fmt.Sprintf("the leg %s is %s, not in the conference", l.Call, l.State)}
 	case l.WantGone:

@@ -50,6 +50,7 @@ type dialled struct {
 	label  call.Label
 	offer  call.ReservationSID
 	status string
+	silent bool // nobody is told how its call goes: it came in by itself
 }
 
 func (l *dialled) over() bool { return l.status != "ringing" && l.status != "in-progress" }
@@ -73,6 +74,9 @@ func (w *world) taskOf(sid call.TaskSID) *sought {
 func (w *world) statusOf(sid call.SID, status string) {
 	l := w.legs[sid]
 	l.status = status
+	if l.silent {
+		return
+	}
 	w.happen(call.CallStatusChanged{Call: sid, Status: status, Invitation: l.label, Reservation: l.offer})
 }
 

@@ -19,6 +19,7 @@ type supervised struct {
 	mumbles bool                         // Twilio's callbacks do not say whom a leg coaches
 	wanted  map[int]call.SupervisionMode // of a leg when the order that changes it was given
 	made    int                          // how often somebody was made to be heard
+	waited  func(name string) call.Label // who has a code and is waited for, as our handlers look it up; "" if he is not
 }
 
 // audible says whether the customer could hear a leg.
@@ -107,7 +108,7 @@ func actSupervising(w *world) {
 		r := call.Request{Action: fmt.Sprintf("s%d", i), By: call.Actor{Name: name, Role: "supervisor"}}
 		ann := call.Request{Action: fmt.Sprintf("s%d", i), By: call.Actor{Name: "Ann", Role: "agent", Agent: w.offer().Agent}}
 		mode := []call.SupervisionMode{call.Monitor, call.Whisper, call.Whisper, call.Barge}[w.percent("mode")%4]
-		kind := w.percent("act") % 12
+		kind := w.percent("act") % 13
 		at += w.wait("then", []time.Duration{20 * time.Second, time.Second}[w.percent("pace")%2])
 		w.after(at, func() {
 			leg := w.supervisor()
@@ -124,9 +125,33 @@ func actSupervising(w *world) {
 				call.LeaveRequested{Request: r, Leg: leg},
 				call.HelpRequested{Request: ann, Reason: "refund"},
 				call.HelpDismissed{Request: r, Agent: ann.By.Agent},
+				call.DialInRequested{Request: r, Private: kind%2 == 0},
 			}[kind])
+			if label := w.waited(name); label != "" && w.percent("has a telephone") < 70 {
+				w.after(w.wait("keys", 30*time.Second), func() { w.dialsIn(label) })
+			}
 		})
 	}
+}
+
+// dialsIn is a supervisor who keys his code: our handlers look whether he is waited for, and let him in.
+func (w *world) dialsIn(label call.Label) {
+	sid := call.SID("CA" + string(label))
+	alive, wanted := w.open(label)
+	if w.legs[sid] != nil || !alive || !wanted && w.percent("late row") < 80 {
+		return
+	}
+	w.legs[sid] = &dialled{label: label, status: "in-progress", silent: true}
+	w.say(call.SupervisorDialledIn{Call: sid, Invitation: label, From: "+15557777"})
+	if w.percent("gives up") < 10 {
+		w.legEnds(sid, "completed")
+		return
+	}
+	w.after(w.wait("goes in", 2*time.Second), func() {
+		if !w.legs[sid].over() {
+			w.comes(sid, label, "", true)
+		}
+	})
 }
 
 // However supervisors change their minds, and events and requests travel, no order of ours lets the customer hear somebody who is to listen, or to

@@ -374,7 +374,7 @@ type Call struct {
 	// EndedAt Absent before.
 	EndedAt *time.Time `json:"ended_at,omitempty"`
 
-	// EndedBy Who ended it: customer, agent, supervisor, admin, taskrouter (its task was canceled) or system. Absent before.
+	// EndedBy Who ended it: customer, agent, external (somebody outside who had the call), supervisor, admin, taskrouter (its task was canceled) or system. Absent before.
 	//
 	// Example: customer
 	EndedBy *string `json:"ended_by,omitempty"`
@@ -450,6 +450,31 @@ type CallSID = string
 // is over; what remains is being closed. `ended`: nothing remains.
 type CallState string
 
+// DialIn defines model for DialIn.
+type DialIn struct {
+	// Code Eight digits, to be keyed by whoever dials in.
+	//
+	// Example: 04711234
+	Code      string    `json:"code"`
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Invitation Names a person who is brought into a call, by his role and a running number.
+	//
+	// Example: external-2
+	Invitation Label `json:"invitation"`
+
+	// Number What to dial. Absent where it is not set.
+	//
+	// Example: +15559870009
+	Number *string `json:"number,omitempty"`
+}
+
+// DialInBody defines model for DialInBody.
+type DialInBody struct {
+	// Private Whether agents are not shown that he listens.
+	Private *bool `json:"private,omitempty"`
+}
+
 // Failure Why somebody never came, or why a transfer came to nothing. `timed_out`: nobody was found in time. `unavailable`: the agent is not
 // available, or the number cannot be reached. `agent_left`: the agent who hands on left first. `failed`: Twilio would not; `detail` says why.
 type Failure string
@@ -501,6 +526,9 @@ type Invitation struct {
 
 	// Detail More about the failure.
 	Detail *string `json:"detail,omitempty"`
+
+	// DialsIn Nobody dials him: he has a code, and comes by a telephone of his own.
+	DialsIn *bool `json:"dials_in,omitempty"`
 
 	// Failure Why somebody never came, or why a transfer came to nothing. `timed_out`: nobody was found in time. `unavailable`: the agent is not
 	// available, or the number cannot be reached. `agent_left`: the agent who hands on left first. `failed`: Twilio would not; `detail` says why.
@@ -1043,6 +1071,13 @@ type SuperviseParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// DialInParams defines parameters for DialIn.
+type DialInParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // SetSupervisionModeParams defines parameters for SetSupervisionMode.
 type SetSupervisionModeParams struct {
 	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
@@ -1141,6 +1176,9 @@ type RejoinCallJSONRequestBody = RejoinBody
 // SuperviseJSONRequestBody defines body for Supervise for application/json ContentType.
 type SuperviseJSONRequestBody = SuperviseBody
 
+// DialInJSONRequestBody defines body for DialIn for application/json ContentType.
+type DialInJSONRequestBody = DialInBody
+
 // SetSupervisionModeJSONRequestBody defines body for SetSupervisionMode for application/json ContentType.
 type SetSupervisionModeJSONRequestBody = SupervisionModeBody
 
@@ -1212,6 +1250,9 @@ type ServerInterface interface {
 	// Supervise Listen to a call, coach its agent, or speak in it
 	// (POST /v1/calls/{call}/supervision)
 	Supervise(ctx echo.Context, call PathCall, params SuperviseParams) error
+	// DialIn Get a code to listen to a call by telephone
+	// (POST /v1/calls/{call}/supervision/dial-in)
+	DialIn(ctx echo.Context, call PathCall, params DialInParams) error
 	// SetSupervisionMode Change what a supervisor's leg does, in place
 	// (POST /v1/calls/{call}/supervision/mode)
 	SetSupervisionMode(ctx echo.Context, call PathCall, params SetSupervisionModeParams) error
@@ -1958,6 +1999,42 @@ func (w *ServerInterfaceWrapper) Supervise(ctx echo.Context) error {
 	return err
 }
 
+// DialIn converts echo context to params.
+func (w *ServerInterfaceWrapper) DialIn(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DialInParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DialIn(ctx, call, params)
+	return err
+}
+
 // SetSupervisionMode converts echo context to params.
 func (w *ServerInterfaceWrapper) SetSupervisionMode(ctx echo.Context) error {
 	var err error
@@ -2388,6 +2465,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/calls/:call/transfers/current/cancel", wrapper.CancelTransfer, options.OperationMiddlewares["cancelTransfer"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/rejoin", wrapper.RejoinCall, options.OperationMiddlewares["rejoinCall"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/supervision", wrapper.Supervise, options.OperationMiddlewares["supervise"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/supervision/dial-in", wrapper.DialIn, options.OperationMiddlewares["dialIn"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/supervision/mode", wrapper.SetSupervisionMode, options.OperationMiddlewares["setSupervisionMode"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/supervision/take-over", wrapper.TakeOver, options.OperationMiddlewares["takeOver"]...)
 	router.POST(options.BaseURL+"/v1/calls/:call/help", wrapper.AskForHelp, options.OperationMiddlewares["askForHelp"]...)
@@ -5528,6 +5606,164 @@ func (response Supervise503ApplicationProblemPlusJSONResponse) VisitSuperviseRes
 	return err
 }
 
+type DialInRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params DialInParams
+	Body   *DialInJSONRequestBody
+}
+
+type DialInResponseObject interface {
+	VisitDialInResponse(w http.ResponseWriter) error
+}
+
+type DialIn200JSONResponse DialIn
+
+func (response DialIn200JSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn400ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn401ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn403ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn404ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn409ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn413ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn500ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DialIn503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DialIn503ApplicationProblemPlusJSONResponse) VisitDialInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SetSupervisionModeRequestObject struct {
 	Call   PathCall `json:"call"`
 	Params SetSupervisionModeParams
@@ -7207,6 +7443,9 @@ type StrictServerInterface interface {
 	// Supervise Listen to a call, coach its agent, or speak in it
 	// (POST /v1/calls/{call}/supervision)
 	Supervise(ctx context.Context, request SuperviseRequestObject) (SuperviseResponseObject, error)
+	// DialIn Get a code to listen to a call by telephone
+	// (POST /v1/calls/{call}/supervision/dial-in)
+	DialIn(ctx context.Context, request DialInRequestObject) (DialInResponseObject, error)
 	// SetSupervisionMode Change what a supervisor's leg does, in place
 	// (POST /v1/calls/{call}/supervision/mode)
 	SetSupervisionMode(ctx context.Context, request SetSupervisionModeRequestObject) (SetSupervisionModeResponseObject, error)
@@ -7938,6 +8177,58 @@ func (sh *strictHandler) Supervise(ctx echo.Context, call PathCall, params Super
 		return err
 	} else if validResponse, ok := response.(SuperviseResponseObject); ok {
 		return validResponse.VisitSuperviseResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DialIn operation middleware
+func (sh *strictHandler) DialIn(ctx echo.Context, call PathCall, params DialInParams) error {
+	var request DialInRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body DialInJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DialIn(ctx.Request().Context(), request.(DialInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DialIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DialInResponseObject); ok {
+		return validResponse.VisitDialInResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -29,6 +29,7 @@ type api struct {
 	engine    ActionEngine
 	agents    AgentControl
 	workspace string
+	dialIns   *DialIns
 	feed      *feed
 	steps     *pulse
 	log       *slog.Logger

@@ -63,10 +63,7 @@ func (a *api) StartTransfer(ctx context.Context, r StartTransferRequestObject) (
 		if err := c.inside(); err != nil {
 			return nil, err
 		}
-		from := "agent"
-		if c.key.isAgent() {
-			from = "me"
-		}
+		from := c.handsOn()
 		if r.Body.From != nil {
 			from = *r.Body.From
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // onLeg is an action on one leg that whoever is in the call may do to it, if agentMay lets him.
-func onLeg(name, ref string, agentMay func(agent string, leg store.LegRow) error, event func(r call.Request, leg call.SID) call.Event) action {
+func onLeg(name, ref string, agentMay func(a *asking, leg store.LegRow) error, event func(r call.Request, leg call.SID) call.Event) action {
 	return action{name: name, ref: ref, event: func(a *asking, r call.Request) (call.Event, error) {
 		if err := a.inside(); err != nil {
 			return nil, err
@@ -19,7 +19,7 @@ func onLeg(name, ref string, agentMay func(agent string, leg store.LegRow) error
 			return nil, err
 		}
 		if a.key.isAgent() {
-			if err := agentMay(a.key.Agent, leg); err != nil {
+			if err := agentMay(a, leg); err != nil {
 				return nil, err
 			}
 		}
@@ -27,18 +27,19 @@ func onLeg(name, ref string, agentMay func(agent string, leg store.LegRow) error
 	}}
 }
 
-func customerOrExternal(_ string, leg store.LegRow) error {
+func customerOrExternal(_ *asking, leg store.LegRow) error {
 	if leg.Role != string(call.RoleCustomer) && leg.Role != string(call.RoleExternal) {
 		return problem(http.StatusForbidden, codeForbidden, "agents hold and unhold the customer and people outside alone")
 	}
 	return nil
 }
 
-func ownOrExternal(agent string, leg store.LegRow) error {
-	if leg.Role == string(call.RoleAgent) && leg.AgentSID == agent || leg.Role == string(call.RoleExternal) {
+func ownOrBrought(a *asking, leg store.LegRow) error {
+	if leg.Role == string(call.RoleAgent) && (leg.AgentSID == a.key.Agent || a.brought(leg.CallSID)) || leg.Role == string(call.RoleExternal) {
 		return nil
 	}
-	return problem(http.StatusForbidden, codeNotYourLeg, "this leg is not yours: agents mute, unmute and take out themselves and people outside alone")
+	return problem(http.StatusForbidden, codeNotYourLeg,
+		"this leg is not yours: agents mute, unmute and take out themselves, people outside, and colleagues whom they brought in")
 }
 
 // HoldLeg answers POST /v1/calls/{call}/legs/{leg}/hold.
@@ -64,21 +65,21 @@ func (a *api) UnholdLeg(ctx context.Context, r UnholdLegRequestObject) (UnholdLe
 
 // MuteLeg answers POST /v1/calls/{call}/legs/{leg}/mute.
 func (a *api) MuteLeg(ctx context.Context, r MuteLegRequestObject) (MuteLegResponseObject, error) {
-	return a.act(ctx, onLeg("mute", r.Leg, ownOrExternal, func(q call.Request, leg call.SID) call.Event {
+	return a.act(ctx, onLeg("mute", r.Leg, ownOrBrought, func(q call.Request, leg call.SID) call.Event {
 		return call.MuteRequested{Request: q, Leg: leg}
 	}), r.Call, r.Params.IdempotencyKey)
 }
 
 // UnmuteLeg answers POST /v1/calls/{call}/legs/{leg}/unmute.
 func (a *api) UnmuteLeg(ctx context.Context, r UnmuteLegRequestObject) (UnmuteLegResponseObject, error) {
-	return a.act(ctx, onLeg("unmute", r.Leg, ownOrExternal, func(q call.Request, leg call.SID) call.Event {
+	return a.act(ctx, onLeg("unmute", r.Leg, ownOrBrought, func(q call.Request, leg call.SID) call.Event {
 		return call.UnmuteRequested{Request: q, Leg: leg}
 	}), r.Call, r.Params.IdempotencyKey)
 }
 
 // LeaveLeg answers POST /v1/calls/{call}/legs/{leg}/leave.
 func (a *api) LeaveLeg(ctx context.Context, r LeaveLegRequestObject) (LeaveLegResponseObject, error) {
-	return a.act(ctx, onLeg("leave", r.Leg, ownOrExternal, func(q call.Request, leg call.SID) call.Event {
+	return a.act(ctx, onLeg("leave", r.Leg, ownOrBrought, func(q call.Request, leg call.SID) call.Event {
 		return call.LeaveRequested{Request: q, Leg: leg}
 	}), r.Call, r.Params.IdempotencyKey)
 }

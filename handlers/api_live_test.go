@@ -257,6 +257,30 @@ func TestActionsOnALiveCallReachItAsEvents(t *testing.T) {
 	}
 }
 
+func TestACallThatASupervisorTookOverIsHisToHandOn(t *testing.T) {
+	t.Parallel()
+	b := setupAPI(t)
+	b.live(func(s *call.State) {
+		s.Transfers, s.Legs[4].Muted, s.Legs[4].Supervision.Has = nil, false, true
+		for _, i := range []int{1, 3} { // its agents left
+			s.Legs[i].State, s.Legs[i].LeftAt = call.LegLeft, moment(40)
+		}
+	})
+	const number = `{"mode":"cold","target":{"kind":"number","address":"+15551230011"}}`
+	for _, key := range []string{sueKey, admKey} {
+		require.Equal(t, http.StatusAccepted, b.post("transfers", key, number).Code)
+	}
+	for _, asked := range b.engine.requests() {
+		transfer, ok := asked.event.(call.TransferRequested)
+		require.True(t, ok)
+		require.Equal(t, call.SID(liveSue), transfer.From)
+	}
+	for _, path := range []string{"end", "legs/customer/hold", "help"} {
+		requireProblem(t, b.post(path, annKey, ""), http.StatusForbidden, codeNotYourCall)
+	}
+	requireProblem(t, b.post("transfers", annKey, number), http.StatusForbidden, codeNotYourCall)
+}
+
 func TestWhoMayDoWhatToALiveCall(t *testing.T) {
 	t.Parallel()
 	b := setupAPI(t)
@@ -289,6 +313,9 @@ func TestWhoMayDoWhatToALiveCall(t *testing.T) {
 		"me, of an administrator who is not there": {"legs/me/mute", admKey, "", 404, codeLegNotFound},
 		"a label that there is not":                {"legs/agent-9/mute", sueKey, "", 404, codeLegNotFound},
 		"coaching somebody who is not there":       {"supervision", sueKey, `{"mode":"whisper","address":"client:sue","coach":"agent-9"}`, 404, codeLegNotFound},
+		"an agent mutes a colleague whom he asked": {"legs/agent-2/mute", annKey, "", 202, ""},
+		"and takes him out":                        {"legs/agent-2/leave", annKey, "", 202, ""},
+		"who was asked does not take him out":      {"legs/" + liveAnn + "/leave", bobKey, "", 403, codeNotYourLeg},
 		"an agent takes an outsider out":           {"legs/external-1/leave", annKey, "", 202, ""},
 		"and mutes him":                            {"legs/external-1/mute", annKey, "", 202, ""},
 	} {

@@ -36,6 +36,16 @@ func (l *live) leg(sid string) *call.Leg {
 	return nil
 }
 
+// takenOver is the leg of the supervisor who took the call over and has it; nil if none does.
+func (l *live) takenOver() *call.Leg {
+	for i := range l.Legs {
+		if leg := &l.Legs[i]; leg.Supervision.Has && leg.State == call.LegJoined {
+			return leg
+		}
+	}
+	return nil
+}
+
 // openTransfer is the transfer that is under way; nil if there is none.
 func (l *live) openTransfer() *call.Transfer {
 	if n := len(l.Transfers); n > 0 && l.Transfers[n-1].Open() {
@@ -155,7 +165,7 @@ func renderLeg(row store.LegRow, leg *call.Leg) Leg {
 }
 
 func renderInvitation(v *call.Invitation) Invitation {
-	return Invitation{
+	shown := Invitation{
 		Label:   Label(v.Label),
 		Purpose: string(v.Purpose),
 		Role:    LegRole(v.Role),
@@ -175,6 +185,10 @@ func renderInvitation(v *call.Invitation) Invitation {
 		At:      v.At.UTC(),
 		Until:   optionalTime(v.Until),
 	}
+	if v.DialsIn {
+		shown.DialsIn = &v.DialsIn
+	}
+	return shown
 }
 
 // renderParts shows what each agent had of the call: a part is a reservation that was accepted, and the legs that he had by it.

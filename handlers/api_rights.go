@@ -57,6 +57,8 @@ func (a *asking) inside() error {
 		}
 	}
 	switch {
+	case a.live.takenOver() != nil:
+		return problem(http.StatusForbidden, codeNotYourCall, "this call is not yours any more: a supervisor took it over")
 	case !anybody && was && last.AgentSID == a.key.Agent:
 		return nil
 	case was:
@@ -109,6 +111,27 @@ func (a *asking) ownTransfer() error {
 		return problem(http.StatusForbidden, codeForbidden, "this transfer is not yours: agents swap, merge, complete and cancel their own alone")
 	}
 	return nil
+}
+
+// handsOn is whose part is handed on where nobody says so: an agent's own, else that of who has the call, be it a supervisor who took it over.
+func (a *asking) handsOn() string {
+	if a.key.isAgent() {
+		return "me"
+	}
+	if leg := a.live.takenOver(); leg != nil {
+		return string(leg.Call)
+	}
+	return "agent"
+}
+
+// brought says whether the key's agent asked for whoever has a leg.
+func (a *asking) brought(sid string) bool {
+	leg := a.live.leg(sid)
+	if leg == nil || leg.Label == "" {
+		return false
+	}
+	v := a.live.invitation(leg.Label)
+	return v != nil && v.By.Role == RoleAgent && v.By.Name == a.key.Name
 }
 
 // supervises refuses agents.

@@ -34,6 +34,8 @@ type Config struct {
 	Agents AgentControl
 	// WorkspaceSID (WS) is the workspace whose breaker is told where people put agents.
 	WorkspaceSID string
+	// DialIns gives supervisors codes to dial in by; nil gives none, and answers 404 to whoever asks.
+	DialIns *DialIns
 	// Keys are those who may use the API. Required; an empty ring lets nobody in.
 	Keys *Keyring
 	// Checks are asked by /readyz, beside the store, which is always asked.
@@ -149,7 +151,7 @@ func (s *Server) mountAPI() {
 		s.mountCodec(cfg.Codec)
 	}
 	RegisterHandlers(s.echo, NewStrictHandler(&api{
-		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, workspace: cfg.WorkspaceSID, feed: s.feed, steps: steps, log: cfg.Logger, metrics: s.metrics,
+		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, workspace: cfg.WorkspaceSID, dialIns: cfg.DialIns, feed: s.feed, steps: steps, log: cfg.Logger, metrics: s.metrics,
 		wait: cfg.ActionWait, heartbeat: cfg.Heartbeat, write: cfg.StreamWrite,
 	}, nil))
 }

@@ -117,6 +117,8 @@ type WebhookConfig struct {
 	Announcement string
 	// AnnounceKey is the key that he must press then: a digit, "*" or "#"; "" asks for none.
 	AnnounceKey string
+	// DialIns takes the codes of supervisors who dial in; nil takes none.
+	DialIns *DialIns
 	// RescueAnnouncement is spoken to a customer whose agent is gone without a word. Default [DefaultRescueAnnouncement].
 	RescueAnnouncement string
 	// MaxBody is the largest body taken, in bytes. Default 64 KiB.
@@ -274,6 +276,8 @@ const (
 	PathAnnounce      = "/twilio/announce"
 	PathAnnounceKey   = "/twilio/announce/key"
 	PathRescueWait    = "/twilio/rescue-wait"
+	PathSupervise     = "/twilio/supervise"
+	PathSuperviseCode = "/twilio/supervise/code"
 )
 
 // Mount adds the routes.
@@ -293,6 +297,8 @@ func (w *Webhooks) Mount(e *echo.Echo) {
 	e.POST(PathAnnounceKey, w.webhook(w.announceKey))
 	e.POST(PathRescueWait, w.webhook(w.rescueWait))
 	e.GET(PathRescueWait, w.webhook(w.rescueWait))
+	e.POST(PathSupervise, w.webhook(w.supervise))
+	e.POST(PathSuperviseCode, w.webhook(w.superviseCode))
 }
 
 // Run brings what was spooled into the inbox whenever that is possible, until ctx ends.

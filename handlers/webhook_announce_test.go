@@ -40,6 +40,7 @@ type heard struct {
 			Start  bool   `xml:"startConferenceOnEnter,attr"`
 			End    bool   `xml:"endConferenceOnExit,attr"`
 			Beep   string `xml:"beep,attr"`
+			Muted  bool   `xml:"muted,attr"`
 			Events string `xml:"statusCallbackEvent,attr"`
 			URL    string `xml:"statusCallback,attr"`
 			Name   string `xml:",chardata"`

@@ -89,7 +89,15 @@ var leftovers = []struct{ find, forget string }{
 		`SELECT t.seq FROM timeline t WHERE t.call_id = '' AND t.happened_at < ? LIMIT ?`,
 		`DELETE FROM timeline WHERE seq IN (?)`,
 	},
-	{ // their tasks
+	{ // codes to dial in by
+		`SELECT d.code_hash FROM dial_ins d WHERE d.expires_at < ? LIMIT ?`,
+		`DELETE FROM dial_ins WHERE code_hash IN (?)`,
+	},
+	{ // and those that were none
+		`SELECT m.attempt FROM dial_in_misses m WHERE m.missed_at < ? LIMIT ?`,
+		`DELETE FROM dial_in_misses WHERE attempt IN (?)`,
+	},
+	{ // tasks of calls that never began
 		`SELECT t.task_sid FROM tasks t WHERE t.noted_at < ? AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = t.call_id)
 			AND NOT EXISTS (SELECT 1 FROM subjects s WHERE s.kind = '` + SubjectCall + `' AND s.id = t.call_id) LIMIT ?`,
 		`DELETE FROM tasks WHERE task_sid IN (?)`,

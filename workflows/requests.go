@@ -140,6 +140,8 @@ func actionOf(e call.Event) (string, bool) {
 		return e.Action, true
 	case call.SuperviseRequested:
 		return e.Action, true
+	case call.DialInRequested:
+		return e.Action, true
 	case call.SupervisionModeRequested:
 		return e.Action, true
 	case call.TakeOverRequested:

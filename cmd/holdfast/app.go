@@ -39,6 +39,7 @@ type app struct {
 	messages  *messageCounter
 	telemetry *handlers.Telemetry
 	webhooks  *handlers.Webhooks
+	dialIns   *handlers.DialIns
 	assets    *handlers.Assets
 	deliverer *handlers.Deliverer
 	twilio    *activities.Twilio
@@ -252,8 +253,9 @@ func (a *app) startEdge() (err error) {
 		return err
 	}
 	a.server, err = handlers.NewServer(handlers.Config{
-		Store: a.store, Engine: a.calls, Agents: agentControl{a.twilio}, WorkspaceSID: a.cfg.WorkspaceSID, Keys: keys, HealthOnly: !a.cfg.has(roleAPI),
-		Metrics: a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
+		Store: a.store, Engine: a.calls, Agents: agentControl{a.twilio}, WorkspaceSID: a.cfg.WorkspaceSID, DialIns: a.dialIns, Keys: keys,
+		HealthOnly: !a.cfg.has(roleAPI),
+		Metrics:    a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
 		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
 		Checks: []handlers.Check{{Name: "engine", Probe: func(ctx context.Context) error {
 			_, err := a.engine.Client().CheckHealth(ctx, &client.CheckHealthRequest{})

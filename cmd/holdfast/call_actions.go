@@ -44,14 +44,17 @@ type onCall struct {
 	Call           string `arg:"" help:"The call's ID."`
 }
 
+func (c *onCall) key() string {
+	if c.IdempotencyKey != "" {
+		return c.IdempotencyKey
+	}
+	return "cli-" + rand.Text()
+}
+
 // act asks for an action and says what came of it.
 func (c *onCall) act(ctx context.Context, api *callCmd, action string, body any) error {
-	key := c.IdempotencyKey
-	if key == "" {
-		key = "cli-" + rand.Text()
-	}
 	var call handlers.Call
-	raw, status, err := api.send(ctx, http.MethodPost, "/v1/calls/"+url.PathEscape(c.Call)+"/"+action, body, &call, "Idempotency-Key", key)
+	raw, status, err := api.send(ctx, http.MethodPost, "/v1/calls/"+url.PathEscape(c.Call)+"/"+action, body, &call, "Idempotency-Key", c.key())
 	if err != nil {
 		return err
 	}

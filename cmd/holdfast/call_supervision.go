@@ -2,13 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
 
 	"holdfast/handlers"
 )
 
 type callSuperviseCmd struct {
 	onCall
-	Address string `required:"" help:"Where the supervisor is rung: client:name, a number with + or sip:user@host."`
+	Address string `required:"" xor:"way" help:"Where the supervisor is rung: client:name, a number with + or sip:user@host."`
+	DialIn  bool   `required:"" xor:"way" help:"Nobody is rung: get a code to listen by any telephone."`
 	Mode    string `default:"monitor" enum:"monitor,whisper,barge" help:"What he does: ${enum} (${default})."`
 	Coach   string `placeholder:"LEG" help:"The agent's leg that is coached. That of the agent who has the call, without it."`
 	Private bool   `help:"Agents are not shown that he listens."`
@@ -16,9 +22,34 @@ type callSuperviseCmd struct {
 
 // Run brings a supervisor in.
 func (c *callSuperviseCmd) Run(ctx context.Context, api *callCmd) error {
+	if c.DialIn {
+		return c.dialIn(ctx, api)
+	}
 	return c.act(ctx, api, "supervision", handlers.SuperviseBody{
 		Mode: handlers.SupervisionMode(c.Mode), Address: c.Address, Coach: given(c.Coach), Private: &c.Private,
 	})
+}
+
+// dialIn shows a code, which is told once.
+func (c *callSuperviseCmd) dialIn(ctx context.Context, api *callCmd) error {
+	if c.Mode != string(handlers.Monitor) || c.Coach != "" {
+		return errors.New("who dials in begins by listening: change the mode when you are in the call, by holdfast call mode")
+	}
+	var d handlers.DialIn
+	raw, _, err := api.send(ctx, http.MethodPost, "/v1/calls/"+url.PathEscape(c.Call)+"/supervision/dial-in", handlers.DialInBody{Private: &c.Private}, &d,
+		"Idempotency-Key", c.key())
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return printJSON(raw)
+	}
+	number := "the supervisors' number"
+	if d.Number != nil {
+		number = *d.Number
+	}
+	_, err = fmt.Fprintf(os.Stdout, "dial %s and enter %s before %s\n", number, d.Code, clock(&d.ExpiresAt))
+	return err
 }
 
 type callModeCmd struct {

@@ -60,6 +60,8 @@ type config struct {
 	TransferWithin   time.Duration `default:"1m" env:"HOLDFAST_TRANSFER_WITHIN" help:"How long somebody may take to come to whom a call is transferred, or who is asked to join; whole seconds."`
 	RejoinWithin     time.Duration `default:"20s" env:"HOLDFAST_REJOIN_WITHIN" help:"How long an agent who fell out of a call is rung, before the queue is asked; whole seconds."`
 	QueueAgainWithin time.Duration `default:"5m" env:"HOLDFAST_QUEUE_AGAIN_WITHIN" help:"How long a customer whom everybody left waits for somebody from the queue, before he hears goodbye; whole seconds."`
+	DialInWithin     time.Duration `default:"5m" env:"HOLDFAST_DIAL_IN_WITHIN" help:"How long a supervisor's code to dial in by is good; whole seconds."`
+	SuperviseNumber  string        `env:"HOLDFAST_SUPERVISE_NUMBER" placeholder:"NUMBER" help:"The number that supervisors dial to listen, told with each code; its voice webhook is /twilio/supervise. Default: it is not told."`
 	Retention        time.Duration `default:"720h" env:"HOLDFAST_RETENTION" help:"How long ended calls are kept, in the database and in the dev server (there from an hour to a week). 0: for ever, and a week."`
 
 	TemporalAddress   string `env:"TEMPORAL_ADDRESS" placeholder:"HOST:PORT" help:"Temporal cluster. Without it, Temporal's dev server is started as a child process (not for production)."`
@@ -357,6 +359,7 @@ func (c *config) timeProblems() []error {
 		{"transfer-within", c.TransferWithin, time.Hour},
 		{"rejoin-within", c.RejoinWithin, 10 * time.Minute},
 		{"queue-again-within", c.QueueAgainWithin, 24 * time.Hour},
+		{"dial-in-within", c.DialInWithin, time.Hour},
 	} {
 		if d.value < time.Second || d.value > d.longest || d.value%time.Second != 0 {
 			wrong = append(wrong, fmt.Errorf("--%s: %s is not whole seconds from 1s to %s", d.flag, d.value, inShort(d.longest)))
@@ -422,6 +425,7 @@ func (c *config) settings() call.Settings {
 	} else {
 		s.Ring, s.ConnectWithin, s.WrapUpWithin = c.Ring, c.Ring+15*time.Second, c.WrapUp
 		s.TransferWithin, s.RejoinWithin, s.QueueAgainWithin = c.TransferWithin, c.RejoinWithin, c.QueueAgainWithin
+		s.DialInWithin = c.DialInWithin
 	}
 	s.RescueMusic = c.fetched(c.RescueMusic)
 	if public, err := url.Parse(c.PublicURL); s.RescueMusic == "" && err == nil {

@@ -48,6 +48,9 @@ var errStarting = errors.New("holdfast is starting")
 // a start waiting for as long as callers wait for nobody.
 func (a *app) answerWebhooks(listener net.Listener) (err error) {
 	if a.cfg.has(roleAPI) {
+		if a.dialIns, err = handlers.NewDialIns(a.store, a.cfg.AuthToken, a.cfg.SuperviseNumber); err != nil {
+			return err
+		}
 		if a.webhooks, err = a.newWebhooks(); err != nil {
 			return err
 		}
@@ -100,7 +103,7 @@ func (a *app) newWebhooks() (*handlers.Webhooks, error) {
 		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
 		Store: a.store, DataDir: a.cfg.DataDir, Numbers: map[string]handlers.WebhookNumber{}, Modes: map[string]handlers.RoutingMode{}, Settings: a.cfg.settings(), Second: a.cfg.Second,
 		Floor: a.floorSettings, AgentFrom: a.cfg.AgentFrom, QueueMusicURL: a.cfg.fetched(a.cfg.QueueMusic), Announcement: a.cfg.Announcement,
-		AnnounceKey: a.cfg.AnnounceKey, Logger: a.log.With("part", "webhooks"), Meter: meter,
+		AnnounceKey: a.cfg.AnnounceKey, DialIns: a.dialIns, Logger: a.log.With("part", "webhooks"), Meter: meter,
 	}
 	for _, n := range a.cfg.Numbers {
 		webhooks.Numbers[n.Number] = handlers.WebhookNumber{

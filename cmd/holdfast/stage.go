@@ -165,7 +165,7 @@ func urlsOf(public string) people.URLs {
 	}
 	return people.URLs{
 		Voice: at("/twilio/voice#rc=5&rp=all"), NumberStatus: at("/twilio/call-status#rc=5&rp=all"),
-		Assignment: public + "/twilio/assignment#rc=5&rp=all", Events: public + "/twilio/events#rc=5&rp=all",
+		Supervise: public + "/twilio/supervise#rc=5&rp=all", Assignment: public + "/twilio/assignment#rc=5&rp=all", Events: public + "/twilio/events#rc=5&rp=all",
 		EventsFilter: handlers.WantedEvents(),
 	}
 }
@@ -202,6 +202,10 @@ func (s *stage) config(cfg stageConfig, twilioURL string) config {
 		c.Routing = append(c.Routing, routingConfig{Workflow: s.centre.RoutingWorkflows[w.Name], Mode: handlers.RoutingMode(w.Mode)})
 	}
 	for _, n := range s.script.Centre.Numbers {
+		if n.Entrance == "supervise" {
+			c.SuperviseNumber = n.Number
+			continue
+		}
 		c.Numbers = append(c.Numbers, numberConfig{
 			Number: n.Number, RoutingWorkflow: s.centre.RoutingWorkflows[n.Routing], Attributes: n.Attributes,
 		})

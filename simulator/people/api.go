@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -100,11 +101,18 @@ type problem struct {
 	Code   string `json:"code"`
 }
 
+// An apiDialIn is a code to dial in by.
+type apiDialIn struct {
+	Code   string `json:"code"`
+	Number string `json:"number"`
+}
+
 // An answer is what an API action came to.
 type answer struct {
 	status  int // 0: nobody answered
 	call    apiCall
 	problem problem
+	dialIn  apiDialIn     // of a request for a code
 	took    time.Duration // of the attempt that was answered
 }
 
@@ -185,7 +193,7 @@ func (c *api) attempt(ctx context.Context, method, path, idempotencyKey string, 
 	}
 	a := answer{status: status, took: time.Since(began)}
 	if status < 300 {
-		if err := json.Unmarshal(body, &a.call); err != nil {
+		if err := errors.Join(json.Unmarshal(body, &a.call), json.Unmarshal(body, &a.dialIn)); err != nil {
 			return answer{}, 0, fmt.Errorf("%s %s: %w", method, path, err)
 		}
 		return a, 0, nil

@@ -17,6 +17,8 @@ const (
 	// An agent hears who calls before he meets him; one agent alone serves what this number leads to.
 	entranceAnnounce = "announce"
 	entranceSolo     = "solo"
+	// Supervisors dial it to listen; no caller does.
+	entranceSupervise = "supervise"
 )
 
 // MusicPath is where [ForeignVoice] has music for holds.

@@ -123,6 +123,8 @@ func (p *planner) lacks(s Scenario) string {
 	}
 	o := p.of(0)
 	switch {
+	case s.dialsIn && p.entrances[entranceSupervise].Number == "":
+		return "number that supervisors dial"
 	case s.supervisors > len(p.script.Centre.Supervisors):
 		return fmt.Sprintf("%d supervisors", s.supervisors)
 	case s.Name == "transfer-timed-out" && len(o.empty) == 0:

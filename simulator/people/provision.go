@@ -19,6 +19,8 @@ import (
 type URLs struct {
 	// Voice and NumberStatus give a number's voice URL and its status callback.
 	Voice, NumberStatus func(NumberScript) string
+	// Supervise is the voice URL of the number that supervisors dial to listen, which has no status callback.
+	Supervise string
 	// Foreign is where [ForeignVoice] listens, for numbers whose voice URL is not the application's. "": they have the application's.
 	Foreign string
 	// VoiceFallback is requested when Voice fails.
@@ -214,14 +216,16 @@ func (b *builder) agents(ctx context.Context) error {
 func (b *builder) numbers(ctx context.Context) error {
 	for _, n := range b.script.Numbers {
 		form := url.Values{"PhoneNumber": {n.Number}, "FriendlyName": {n.Name}}
-		foreign := n.Entrance == entranceStudio && b.urls.Foreign != ""
+		foreign, supervise := n.Entrance == entranceStudio && b.urls.Foreign != "", n.Entrance == entranceSupervise
 		switch {
+		case supervise:
+			set(form, "VoiceUrl", b.urls.Supervise)
 		case foreign:
 			form.Set("VoiceUrl", b.urls.Foreign+"?workflow="+b.centre.RoutingWorkflows[n.Routing])
 		case b.urls.Voice != nil:
 			set(form, "VoiceUrl", b.urls.Voice(n))
 		}
-		if b.urls.NumberStatus != nil && !foreign {
+		if b.urls.NumberStatus != nil && !foreign && !supervise {
 			set(form, "StatusCallback", b.urls.NumberStatus(n))
 		}
 		set(form, "VoiceFallbackUrl", b.urls.VoiceFallback)

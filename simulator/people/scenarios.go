@@ -21,6 +21,8 @@ type Scenario struct {
 	// scenario has its agents stay away.
 	unstaffed bool
 	entrance  string // it is about the number with this entrance
+	// dialsIn: its supervisors dial the number that is for them.
+	dialsIn bool
 	// supervisors is how many it needs at once.
 	supervisors int
 	shape       func(p *plan, rng *rand.Rand, agents AgentScript)
@@ -169,7 +171,7 @@ var defaultMix = map[string]float64{
 	"hold-music": 4, "join-number": 4, "join-agent": 3, "cold-agent": 3, "cold-queue": 3, "cold-number": 3, "cold-supervisor": 2,
 	"warm-agent": 4, "warm-queue": 3, "warm-number": 4, "warm-supervisor": 2, "transfer-busy": 2, "transfer-no-answer": 2,
 	"transfer-rejected": 2, "transfer-timed-out": 2, "transfer-unavailable": 2, "transfer-customer-left": 2, "transfer-agent-left": 2,
-	"transfer-canceled": 2, "transfer-chain": 3, "supervise": 4, "supervise-many": 2, "take-over": 2, "help": 2, "crash-rejoin": 2,
+	"transfer-canceled": 2, "transfer-chain": 3, "supervise": 4, "supervise-many": 2, "supervise-dial-in": 2, "take-over": 2, "help": 2, "crash-rejoin": 2,
 	"crash-ring": 2, "crash-queue": 2, "crash-nobody": 1, "announced": 3, "voicemail": 2, "collision": 4,
 }
 

@@ -99,6 +99,16 @@ var live = []Scenario{
 		},
 	},
 	{
+		Name: "supervise-dial-in", supervisors: 1, dialsIn: true,
+		Description: "A supervisor gets a code, dials in by telephone and keys it, at times a wrong one first; then he is like any other.",
+		turns: func(_ origin, rng *rand.Rand) []turn {
+			v := visit(rng)
+			v.mode, v.dialsIn, v.slips = "monitor", true, rng.IntN(2) == 0
+			v.then = [][]string{{"whisper", "monitor", "hang-up"}, {"barge", "leave"}, {"hang-up"}, {"take-over"}}[rng.IntN(4)]
+			return []turn{supervised{visits: []supervision{v}}}
+		},
+	},
+	{
 		Name: "take-over", supervisors: 1, Description: "A supervisor takes the call over; the agent is out of it.",
 		turns: func(_ origin, rng *rand.Rand) []turn {
 			v := visit(rng)

@@ -100,7 +100,7 @@ type NumberScript struct {
 	Closed bool `yaml:"closed"`
 	// Entrance makes this number the one that the scenarios of that entrance dial, and no others: "studio", where the number's voice URL
 	// is somebody else's; "flex"; "pair", where several agents ring at once; "announce", whose routing announces the caller; "solo", which
-	// one agent alone serves.
+	// one agent alone serves; "supervise", which supervisors dial to listen.
 	Entrance string `yaml:"entrance"`
 	// Attributes are task attributes that the application is asked to give this number's calls.
 	Attributes map[string]any `yaml:"attributes"`

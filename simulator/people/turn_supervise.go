@@ -16,7 +16,9 @@ type supervision struct {
 	answerAfter float64
 	then        []string // modes; at the end "leave", "hang-up" or "take-over"
 	pause       float64  // before each
-	collides    bool     // others act at the same moment: a refusal is a true answer
+	dialsIn     bool     // by a code, with a telephone; slips: he keys a wrong one first
+	slips       bool
+	collides    bool // others act at the same moment: a refusal is a true answer
 }
 
 // supervised is a talk that supervisors come to.
@@ -67,7 +69,7 @@ func (t supervised) play(ctx context.Context, d *desk) (stays bool) {
 func (l *listening) live(ctx context.Context) (took bool) {
 	defer l.lift()
 	r := l.s.r
-	if !r.pause(ctx, l.d.w, l.plan.after) || !l.enter(ctx) {
+	if !r.pause(ctx, l.d.w, l.plan.after) || !l.comesIn(ctx) {
 		l.goHome(ctx)
 		return false
 	}

@@ -67,7 +67,7 @@ func (c *CentreScript) validate(v *faults) {
 	open := false
 	for i, n := range c.Numbers {
 		open = open || !n.Closed && n.Entrance == ""
-		v.check(slices.Contains([]string{"", entranceStudio, entranceFlex, entrancePair, entranceAnnounce, entranceSolo}, n.Entrance), "centre.numbers[%d]: %q is no entrance", i, n.Entrance)
+		v.check(slices.Contains([]string{"", entranceStudio, entranceFlex, entrancePair, entranceAnnounce, entranceSolo, entranceSupervise}, n.Entrance), "centre.numbers[%d]: %q is no entrance", i, n.Entrance)
 		v.check(e164.MatchString(n.Number), "centre.numbers[%d]: %q is no E.164 number", i, n.Number)
 		v.check(slices.Contains(routings, n.Routing), "centre.numbers[%d]: routing %q is no routing workflow", i, n.Routing)
 	}
