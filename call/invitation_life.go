@@ -183,6 +183,8 @@ func (s *State) legStatus(now time.Time, e CallStatusChanged) {
 		l.Status = e.Status
 	}
 	switch {
+	case e.Status == "in-progress" && l.State == LegWaiting && e.Reservation == "": // of whom no words of ours keep from the conference
+		s.awaits(now, string(l.Call))
 	case !terminal(e.Status):
 	case l.State == LegJoined:
 		l.leave(now, reasonHungUp) // the conference's own word of it comes later, or never
