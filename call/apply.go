@@ -159,7 +159,7 @@ func (s *State) settle(now time.Time) {
 	s.settleWrapUps(now)
 	s.settleWrapped(now)
 	s.settleEnd(now)
-	s.settleFlights()
+	s.settleFlights(now)
 	s.settleActions()
 	s.settleSilence(now)
 	s.Outcome = s.outcome()
