@@ -211,7 +211,7 @@ func (s *State) settleInvitations(now time.Time) {
 			s.fail(i, why, "")
 		}
 		switch {
-		case i.Open() && l != nil && !l.JoinedAt.IsZero():
+		case i.Open() && l != nil && !l.JoinedAt.IsZero() && !s.gaveUpOn(i, l):
 			i.Status = InvitationJoined // and left since, perhaps: below
 			s.clearDeadline(DeadlineInvitation, string(i.Label))
 		case i.Open() && !i.byTask() && l != nil && l.State == LegLeft:
@@ -234,6 +234,12 @@ func (s *State) settleInvitations(now time.Time) {
 			s.clearDeadline(DeadlineInvitation, string(i.Label))
 		}
 	}
+}
+
+// gaveUpOn says whether a leg was of an agent whose offer had run out before the call knew that he was there, and who is gone again: TaskRouter asks the next.
+func (s *State) gaveUpOn(i *Invitation, l *Leg) bool {
+	r := s.findReservation(l.Reservation)
+	return i.byTask() && l.State == LegLeft && r != nil && r.Task == i.Task.SID && r.lapsed()
 }
 
 // failureOf says why a leg that was dialled never came.
