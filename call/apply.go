@@ -17,7 +17,7 @@ func (s *State) Apply(now time.Time, e Event) {
 	case CallStatusChanged:
 		s.callStatus(now, e)
 	case AnnouncementConfirmed:
-		s.dialledLeg(e.Call, e.Invitation, e.Reservation)
+		s.confirmed(now, e)
 	case SupervisorDialledIn:
 		s.dialledIn(e)
 	case EnqueueEnded:
@@ -153,6 +153,7 @@ func (s *State) settle(now time.Time) {
 	s.settleReservations()
 	s.settleInvitations(now)
 	s.settleConnects()
+	s.settleArrivals()
 	s.settleFlags(now)
 	s.settleSupervision(now)
 	s.settleTransfers(now)
@@ -162,7 +163,7 @@ func (s *State) settle(now time.Time) {
 	s.settleWrapUps(now)
 	s.settleWrapped(now)
 	s.settleEnd(now)
-	s.settleFlights()
+	s.settleFlights(now)
 	s.settleActions()
 	s.settleSilence(now)
 	s.Outcome = s.outcome()
