@@ -3,14 +3,12 @@ package activities
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	voice "github.com/twilio/twilio-go/rest/api/v2010"
 	taskrouter "github.com/twilio/twilio-go/rest/taskrouter/v1"
-	"golang.org/x/sync/errgroup"
 
 	"holdfast/call"
 )
@@ -19,68 +17,54 @@ import (
 const gone = "gone"
 
 // ReadBack asks Twilio for everything that a call owns, the parts at the same time. It fails as a whole: half an answer would have the
-// call decide on what it did not see.
+// call decide on what it did not see. What was answered needs not be asked again by the next attempt, but for who is in the conference, and how:
+// that is to be as new as can be.
 func (a *Activities) ReadBack(ctx context.Context, c call.ReadBack) (call.Snapshot, error) {
-	var s call.Snapshot
-	group, ctx := errgroup.WithContext(ctx)
-	read := func(part func() error) { group.Go(func() error { return recovered(part) }) }
+	l := newLook(ctx)
+	s := &l.kept.Snapshot
 	if c.Customer != "" {
-		read(func() (err error) {
+		l.once("customer", func() (err error) {
 			s.CustomerStatus, err = a.callStatus(ctx, c.Customer)
 			return err
 		})
 	}
 	if c.Task != "" {
-		read(func() error {
+		l.once("task", func() error {
 			status, err := a.taskStatus(ctx, c.Task)
 			s.Task = &call.TaskSnapshot{Task: c.Task, Status: status}
 			return err
 		})
-		read(func() (err error) {
+		l.once("reservation", func() (err error) {
 			s.Reservation, err = a.readReservation(ctx, c.Task, c.Reservation)
 			return err
 		})
 	}
-	if len(c.Tasks) > 0 {
-		s.Tasks = make([]call.TaskSnapshot, len(c.Tasks))
-	}
+	s.Tasks = room(s.Tasks, len(c.Tasks))
 	for i, asked := range c.Tasks {
-		read(func() (err error) {
+		part := "task of " + string(asked.Invitation)
+		if asked.Task == "" {
+			part = "" // it may be made yet
+		}
+		l.once(part, func() (err error) {
 			s.Tasks[i], err = a.readTask(ctx, c.Call, asked)
 			return err
 		})
 	}
-	if len(c.Calls) > 0 {
-		s.Calls = make([]call.CallSnapshot, len(c.Calls))
-	}
+	s.Calls = room(s.Calls, len(c.Calls))
 	for i, leg := range c.Calls {
-		read(func() error {
+		l.once("call "+string(leg), func() error {
 			status, err := a.callStatus(ctx, leg)
 			s.Calls[i] = call.CallSnapshot{Call: leg, Status: status}
 			return err
 		})
 	}
 	if c.Conference != "" || c.Task != "" {
-		read(func() (err error) {
+		l.once("", func() (err error) {
 			s.Conference, err = a.readConference(ctx, c.Conference, c.Task)
 			return err
 		})
 	}
-	err := group.Wait()
-	if err != nil {
-		return call.Snapshot{}, err
-	}
-	return s, nil
-}
-
-// recovered makes an error of a panic, which Temporal does by itself only on the activity's own goroutine.
-func recovered(part func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic while reading back: %v", p)
-		}
-	}()
-	return part()
+	return l.done(ctx)
 }
 
 // statusOrGone makes "gone" of a 404.

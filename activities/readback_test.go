@@ -3,8 +3,12 @@ package activities_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
 
 	"holdfast/call"
 )
@@ -165,4 +169,50 @@ func TestReadBackPrefersTheReservationThatIsOpen(t *testing.T) {
 			require.Equal(t, test.want, got.Reservation)
 		})
 	}
+}
+
+func TestALookThatFailedAsksAgainOnlyForWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.looks()
+	b.when("GET "+voiceAPI+"/Calls/"+customer+".json", refusal(500, 20500, "Internal Server Error"))
+	var details any
+	look := func() (call.Snapshot, error) {
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestActivityEnvironment()
+		env.SetTestTimeout(30 * time.Second)
+		env.RegisterActivity(b.Activities)
+		if details != nil {
+			env.SetHeartbeatDetails(details)
+		}
+		env.SetOnActivityHeartbeatListener(func(_ *activity.Info, recorded converter.EncodedValues) {
+			var kept map[string]any
+			if recorded.Get(&kept) == nil {
+				details = kept
+			}
+		})
+		result, err := env.ExecuteActivity(b.ReadBack, everything())
+		var got call.Snapshot
+		if err == nil {
+			require.NoError(t, result.Get(&got))
+		}
+		return got, err
+	}
+	_, err := look()
+	require.Error(t, err)
+	require.Len(t, b.requests, 5)
+
+	b.requests = nil
+	b.when("GET "+voiceAPI+"/Calls/"+customer+".json", ok(`{"status":"completed"}`))
+	got, err := look()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{
+		"GET " + voiceAPI + "/Calls/" + customer + ".json",
+		"GET " + voiceAPI + "/Conferences/" + conference + ".json",
+		"GET " + voiceAPI + "/Conferences/" + conference + "/Participants.json?PageSize=250",
+	}, b.requests, "who is in the conference is read anew")
+	require.Equal(t, "completed", got.CustomerStatus)
+	require.Equal(t, &call.TaskSnapshot{Task: task, Status: "assigned"}, got.Task)
+	require.Equal(t, &call.ReservationSnapshot{Reservation: reservation, Status: "accepted"}, got.Reservation)
+	require.Len(t, got.Conference.Participants, 3)
 }

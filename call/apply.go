@@ -17,7 +17,7 @@ func (s *State) Apply(now time.Time, e Event) {
 	case CallStatusChanged:
 		s.callStatus(now, e)
 	case AnnouncementConfirmed:
-		s.dialledLeg(e.Call, e.Invitation, e.Reservation)
+		s.confirmed(now, e)
 	case EnqueueEnded:
 		// How the wait ended is told by the task and the conference; the call itself lives on.
 	case ConferenceStarted:
@@ -149,6 +149,7 @@ func (s *State) settle(now time.Time) {
 	s.settleReservations()
 	s.settleInvitations(now)
 	s.settleConnects()
+	s.settleArrivals()
 	s.settleFlags(now)
 	s.settleSupervision(now)
 	s.settleTransfers(now)
@@ -158,7 +159,7 @@ func (s *State) settle(now time.Time) {
 	s.settleWrapUps(now)
 	s.settleWrapped(now)
 	s.settleEnd(now)
-	s.settleFlights()
+	s.settleFlights(now)
 	s.settleActions()
 	s.settleSilence(now)
 	s.Outcome = s.outcome()

@@ -189,10 +189,10 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 	s.tried(now, failed, failure)
 }
 
-// settleFlights lets those land whose effect is observed.
-func (s *State) settleFlights() {
+// settleFlights lets those land whose effect is observed, or not wanted any more.
+func (s *State) settleFlights(now time.Time) {
 	for _, f := range slices.Clone(s.Flights) {
-		if f.Accepted && s.reached(f) {
+		if f.Accepted && (s.reached(f) || s.overtaken(now, f)) {
 			s.drop(f.Number)
 			s.forgetTries(f.Subject)
 		}

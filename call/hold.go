@@ -40,3 +40,21 @@ func (l *Leg) hold(conference ConferenceSID) HoldParticipant {
 	}
 	return c
 }
+
+// overtaken says whether Twilio took a hold or a mute that it has not told of, and the contrary is wanted by now. Then it counts as so, and is taken back
+// at once: nobody stays on hold until a word that may be lost is made up for by a look.
+func (s *State) overtaken(now time.Time, f Flight) bool {
+	l := s.Leg(SID(f.Subject))
+	if l == nil || l.State != LegJoined || l.supervises() {
+		return false
+	}
+	switch {
+	case f.Kind == "HoldParticipant" && l.WantHold != f.Target && l.Hold != f.Target:
+		l.observeHold(now, f.Target)
+	case f.Kind == "MuteParticipant" && l.WantMuted != f.Target && l.Muted != f.Target:
+		l.Muted = f.Target
+	default:
+		return false
+	}
+	return true
+}

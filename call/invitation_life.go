@@ -183,6 +183,8 @@ func (s *State) legStatus(now time.Time, e CallStatusChanged) {
 		l.Status = e.Status
 	}
 	switch {
+	case e.Status == "in-progress" && l.State == LegWaiting && e.Reservation == "": // of whom no words of ours keep from the conference
+		s.awaits(now, string(l.Call))
 	case !terminal(e.Status):
 	case l.State == LegJoined:
 		l.leave(now, reasonHungUp) // the conference's own word of it comes later, or never
@@ -209,7 +211,7 @@ func (s *State) settleInvitations(now time.Time) {
 			s.fail(i, why, "")
 		}
 		switch {
-		case i.Open() && l != nil && !l.JoinedAt.IsZero():
+		case i.Open() && l != nil && !l.JoinedAt.IsZero() && !s.gaveUpOn(i, l):
 			i.Status = InvitationJoined // and left since, perhaps: below
 			s.clearDeadline(DeadlineInvitation, string(i.Label))
 		case i.Open() && !i.byTask() && l != nil && l.State == LegLeft:
@@ -232,6 +234,12 @@ func (s *State) settleInvitations(now time.Time) {
 			s.clearDeadline(DeadlineInvitation, string(i.Label))
 		}
 	}
+}
+
+// gaveUpOn says whether a leg was of an agent whose offer had run out before the call knew that he was there, and who is gone again: TaskRouter asks the next.
+func (s *State) gaveUpOn(i *Invitation, l *Leg) bool {
+	r := s.findReservation(l.Reservation)
+	return i.byTask() && l.State == LegLeft && r != nil && r.Task == i.Task.SID && r.lapsed()
 }
 
 // failureOf says why a leg that was dialled never came.

@@ -144,6 +144,9 @@ func (s *State) accepted(now time.Time, e ReservationAccepted) {
 	if !told && !r.Instructed && (s.deaf() || s.Conference.SID == "") { // the attributes may name it only later
 		s.WantLook = true
 	}
+	if !told && r.Instructed && !s.ours(r) { // both are in the conference now
+		s.awaits(now, string(r.Reservation))
+	}
 }
 
 // offerFailed: an offer was canceled or failed. Once an accept is under way, a phone that rings in vain ends so, but so does a caller

@@ -90,11 +90,23 @@ func (s *Simulator) tolerance() tolerance {
 }
 
 // Leftovers lists what is not as it should be once everything has come to rest, at the end of a run: customers on hold with nobody coming,
-// legs and tasks that are there although their customer's call has ended. It tolerates nothing, and is no violation by itself.
+// legs and tasks that are there although their customer's call has ended, legs that are no customer's and were dialled for none, and conferences that
+// are not over. It tolerates nothing, and is no violation by itself.
 func (s *Simulator) Leftovers() (out []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.auditLastingLocked(tolerance{tell: func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }})
+	tell := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	s.auditLastingLocked(tolerance{tell: tell})
+	for c := range s.voice.alive {
+		if !c.customer && len(s.customersLocked(c)) == 0 {
+			tell("leg %s to %s is %s, and was dialled for no customer", c.sid, addressKey(c.to), c.status)
+		}
+	}
+	for name, f := range s.voice.rooms {
+		if !slices.ContainsFunc(f.customers, func(c *voiceCall) bool { return !c.over() }) {
+			tell("conference %s of the name %s is not over, and has no customer", f.sid, name)
+		}
+	}
 	slices.Sort(out)
 	return out
 }

@@ -91,11 +91,27 @@ func TestALegThatOutlivesItsCustomerIsAViolation(t *testing.T) {
 	c.bound(Bounds{Forsaken: -1, Orphaned: 30, Open: -1, Wrapping: -1})
 	task := c.hit("/assign").form.Get("TaskSid")
 	left := c.sim.Leftovers()
-	require.Len(t, left, 2, "%v", left)
-	require.Contains(t, left[0], "leg "+ann.CallSID())
-	require.Contains(t, left[1], "task "+task+" is still assigned")
+	require.Len(t, left, 3, "%v", left)
+	require.Contains(t, left[0], "conference "+c.liveRoom())
+	require.Contains(t, left[1], "leg "+ann.CallSID())
+	require.Contains(t, left[2], "task "+task+" is still assigned")
 	require.Contains(t, c.complains(), "leg "+ann.CallSID()+" to client:ann lives on, more than 30 seconds after its customer "+caller.CallSID())
 	ann.HangUp()
+}
+
+func TestALegThatWasDialledForNobodyIsLeftOver(t *testing.T) {
+	t.Parallel()
+	c := newCentre(t, nil)
+	phone := c.attach("+15557770002")
+	c.must(http.StatusCreated, http.MethodPost, "/Conferences/a-room-of-its-own/Participants.json", "To=+15557770002", "From="+ourNumber)
+	outside := pickUp(t, phone)
+	left := c.sim.Leftovers()
+	require.Len(t, left, 2, "%v", left)
+	require.Contains(t, left[0], "has no customer")
+	require.Contains(t, left[1], "was dialled for no customer")
+	outside.HangUp()
+	outside.rest()
+	require.Empty(t, c.sim.Leftovers())
 }
 
 func TestALegOfTheInstructionCallThatOutlivesItsCustomerIsAViolation(t *testing.T) {

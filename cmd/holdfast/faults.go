@@ -31,7 +31,8 @@ type faults struct {
 	kill, killEngine bool
 }
 
-// readFaults reads names of faults. Each is dealt in a share that hurts and lets calls go on.
+// readFaults reads names of faults. Each is dealt in a share that hurts and lets calls go on. Of 429 that is a small one: each pauses the whole
+// account for real time, a quarter of a second to a second and more, in which people live through many of their own.
 func readFaults(names []string) (f faults, err error) {
 	if slices.Contains(names, faultAll) {
 		names = append(slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == faultAll }), faultNames...)
@@ -48,7 +49,7 @@ func readFaults(names []string) (f faults, err error) {
 		case simulator.FaultDropped:
 			f.Dropped = 0.05
 		case simulator.FaultTooMany:
-			f.TooMany = 0.1
+			f.TooMany = 0.03
 		case simulator.FaultBroken:
 			f.Broken = 0.05
 		case simulator.FaultTimeout:

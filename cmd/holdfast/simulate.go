@@ -17,7 +17,7 @@ import (
 type simulateCmd struct {
 	Calls    int           `default:"100" help:"How many calls are placed (${default})."`
 	Rate     float64       `default:"0" help:"Calls a second. Default: as many at a time as the agents can take."`
-	Seed     uint64        `default:"1" help:"Seed of the people's choices: the same seed places the same calls (${default})."`
+	Seed     uint64        `default:"1" help:"Seed of the people's choices, and of Twilio's where its documentation is silent: the same seed places the same calls (${default})."`
 	Agents   int           `default:"0" help:"How many agents come to work. Default: those of the script."`
 	Scenario string        `default:"mix" help:"What the calls are about; see --list (${default})."`
 	List     bool          `help:"List the scenarios, and do nothing else."`

@@ -120,6 +120,7 @@ func (s *stage) build(ctx context.Context, cfg stageConfig, address string) (twi
 	s.sim = simulator.New(simulator.Config{
 		Bounds: bounds,
 		Seed:   cfg.seed, Second: cfg.second, Transport: cfg.webhooks, Wrap: cfg.twilio, Faults: cfg.faults, Logger: cfg.log.With("part", "simulator"),
+		Silences: silencesOf(cfg.seed),
 	})
 	if twilioURL, err = s.serveTwilio(ctx, "127.0.0.1:0"); err != nil {
 		return "", err
@@ -129,6 +130,11 @@ func (s *stage) build(ctx context.Context, cfg stageConfig, address string) (twi
 	}
 	s.makeKeys()
 	return twilioURL, nil
+}
+
+// silencesOf chooses what Twilio does where its documentation is silent. Of three seeds in a row each choice is met both ways.
+func silencesOf(seed uint64) simulator.Silences {
+	return simulator.Silences{StaysAccepted: seed%3 == 1, UnansweredLoses: seed%3 == 2, EndedHangsUp: seed%3 != 0}
 }
 
 // serveTwilio serves the simulated Twilio, and answers its URL.

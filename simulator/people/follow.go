@@ -74,7 +74,8 @@ func (r *run) account(c *conversation, res result, call apiCall) {
 	r.tell(CallEnded, c.caller, call.ID, "is off the line; the call is over: %s", call.Outcome)
 }
 
-// checkTheWorld looks around when the last call is over: nobody may be on a line, and Twilio must be content.
+// checkTheWorld looks around when the last call is over: nobody may be on a line, and nothing may be left of any call: no leg, no conference, no task that
+// is neither completed nor canceled.
 func (r *run) checkTheWorld(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.limits.lineEnd+r.seconds(6))
 	defer cancel()
@@ -83,6 +84,17 @@ func (r *run) checkTheWorld(ctx context.Context) {
 			r.violation(w.line.CallSID(), "every call is over, and the line from %s to %s is not", w.line.From(), w.line.To())
 		}
 	}
+	left := r.sim.Leftovers()
+	for len(left) > 0 && sleep(ctx, 10*time.Millisecond) {
+		left = r.sim.Leftovers()
+	}
+	for _, l := range left {
+		r.violation("", "every call is over, and %s", l)
+	}
+}
+
+// hearTwilio takes in what the simulated Twilio complains of.
+func (r *run) hearTwilio() {
 	for _, v := range r.sim.Violations() {
 		r.violation("", "simulator: %s", v)
 	}

@@ -126,6 +126,7 @@ func Run(ctx context.Context, sim *simulator.Simulator, centre *Centre, script *
 		r.letActionsFinish(ctx)
 		r.checkTheWorld(ctx)
 	}
+	r.hearTwilio()
 	cancel()
 	r.finish()
 	report := r.report()

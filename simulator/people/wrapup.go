@@ -111,12 +111,20 @@ func (d *desk) complete(ctx context.Context) {
 			return
 		}
 		a.r.book.action("wrap-up", got)
-		switch got.status {
-		case http.StatusOK:
+		switch {
+		case got.status == http.StatusForbidden && a.r.cfg.Faulty && d.part == invited:
+			// His offer may have run out while the word of his joining was under way, or lost. That he was there is told later, or never.
+			read, err := a.r.reader.call(ctx, d.call)
+			if err == nil && read.status == http.StatusOK && read.call.State == stateEnded {
+				return
+			}
+			key = a.nextKey(d.call, "wrap-up")
+			deadline = time.Now().Add(a.r.limits.wrap)
+		case got.status == http.StatusOK:
 			a.update(func() { a.lost = slices.DeleteFunc(a.lost, func(c *conversation) bool { return c == d.c }) })
 			a.r.tell(AgentFinishes, a.entry.Name, d.call, "is ready for the next call")
 			return
-		case http.StatusConflict: // over already, by its deadline; if not, it was too early, and he tries again
+		case got.status == http.StatusConflict: // over already, by its deadline; if not, it was too early, and he tries again
 			read, err := a.api.call(ctx, d.call)
 			if err == nil && read.status == http.StatusOK && read.call.State == stateEnded {
 				return
@@ -128,7 +136,7 @@ func (d *desk) complete(ctx context.Context) {
 				deadline = time.Now().Add(a.r.limits.wrap)
 			}
 			key = a.nextKey(d.call, "wrap-up") // a refusal would be remembered with its key
-		case http.StatusAccepted, http.StatusServiceUnavailable, 0:
+		case slices.Contains([]int{http.StatusAccepted, http.StatusServiceUnavailable, 0}, got.status):
 		default:
 			a.r.violation(d.call, "%s cannot complete the wrap-up: %s", a.entry.Name, got)
 			return
