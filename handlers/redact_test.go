@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func TestWhatMustNotBeKeptIsTakenOutOfWebhooks(t *testing.T) {
@@ -92,5 +93,37 @@ func TestWhatMustNotBeKeptIsTakenOutOfWebhooks(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, c.want, flattened(cleaned(c.params)))
 		})
+	}
+}
+
+func TestTheQuickLooksMissNothingThatTheExpressionsFind(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[a-z+ -]{0,3}([0-9]{1,5}[ -]?){0,6}[a-z+ -]{0,3}`).Draw(t, "text")
+		if cardLike.MatchString(text) && !mayHoldCard(text) {
+			t.Errorf("%q may hold a card", text)
+		}
+		name := rapid.StringMatching(`[A-Za-zäİ_ .-]{0,3}[A-Za-z_ .-]?([pP][iI][nN]|[iI][dD]|[aA][tT])`).Draw(t, "name")
+		if ownPin.MatchString(name) && !sensitive(name) {
+			t.Errorf("%q is sensitive", name)
+		}
+		if identity.MatchString(name) && !identifies(name) {
+			t.Errorf("%q identifies", name)
+		}
+	})
+}
+
+func BenchmarkCleaned(b *testing.B) {
+	params, err := url.ParseQuery("AccountSid=AC1&EventType=reservation.accepted&EventDescription=Worker+alice+accepted+Reservation&ResourceType=reservation" +
+		"&ResourceSid=WR1&WorkspaceSid=WS1&WorkspaceName=Proving+Floor&WorkflowSid=WW1&WorkflowName=Inbound&TaskQueueSid=WQ1&TaskQueueName=Support" +
+		"&TaskSid=WT1&TaskAge=3&TaskPriority=5&TaskAssignmentStatus=assigned&TaskChannelSid=TC1&TaskChannelUniqueName=voice&WorkerSid=WK1" +
+		"&WorkerName=alice&WorkerActivitySid=WA1&WorkerActivityName=Available&WorkerTimeInPreviousActivity=17&ReservationSid=WR1&Timestamp=1763700000" +
+		"&TimestampMs=1763700000123&Sid=EV1&TaskAttributes=" + url.QueryEscape(`{"call_sid":"CA1","from":"+15550001111","to":"+18005550100","direction":"inbound",`+
+		`"conference":{"sid":"CF1","participants":{"worker":"CA2","customer":"CA1"}},"holdfast_call":"CA1"}`) +
+		"&WorkerAttributes=" + url.QueryEscape(`{"contact_uri":"client:alice","skills":["support","sales"]}`))
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		cleaned(params)
 	}
 }

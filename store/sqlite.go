@@ -154,22 +154,6 @@ func open(dsn string, connections int) (*sqlx.DB, error) {
 	return db, nil
 }
 
-// inSQLiteTx runs f in a write transaction. One that has begun runs to its end, whatever becomes of the caller's context: SQLite needs
-// milliseconds, and its driver pays a goroutine for each statement that could be cancelled.
-func (s *Store) inSQLiteTx(ctx context.Context, f func(ctx context.Context, tx *sqlx.Tx) error) error {
-	conn, err := s.write.Connx(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }() // gives the connection back; it can only fail when it was given back before
-	tx, err := s.beginSQLite(ctx, conn)
-	if err != nil {
-		return err
-	}
-	defer s.checkpoint.wrote()
-	return s.finish(context.WithoutCancel(ctx), tx, f)
-}
-
 // beginSQLite begins a transaction, and waits for another process to end its own.
 func (s *Store) beginSQLite(ctx context.Context, conn *sqlx.Conn) (*sqlx.Tx, error) {
 	for start := time.Now(); ; {

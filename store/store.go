@@ -15,11 +15,12 @@ import (
 
 // Store is the database. It is safe for concurrent use, by any number of goroutines and processes.
 type Store struct {
-	write *sqlx.DB // on SQLite one connection: it has one writer, and a queue in front of it is fairer than its lock
+	write *sqlx.DB // on SQLite one connection: it has one writer
 	read  *sqlx.DB
 	clock func() time.Time
 
 	patience   time.Duration // with another process's lock on the file
+	queue      sqliteQueue   // before SQLite's writer
 	checkpoint *checkpointer // SQLite's
 	neighbours *neighbours   // PostgreSQL's; nil says that this is SQLite
 

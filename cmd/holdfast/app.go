@@ -208,7 +208,9 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 	if a.codec, err = a.cfg.codec(); err != nil {
 		return err
 	}
-	a.messages = &messageCounter{}
+	if a.messages, err = newMessageCounter(a.telemetry.Provider().Meter("holdfast")); err != nil {
+		return err
+	}
 	alarm, err := a.alarm() //nolint:contextcheck // it outlives the start
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 )
@@ -12,6 +14,21 @@ import (
 type messageCounter struct {
 	interceptor.ClientInterceptorBase
 	sent atomic.Int64
+}
+
+// newMessageCounter makes one that the metrics show.
+func newMessageCounter(meter metric.Meter) (*messageCounter, error) {
+	m := &messageCounter{}
+	_, err := meter.Int64ObservableCounter("holdfast_engine_messages",
+		metric.WithDescription("Signals and updates that were sent to calls through the engine."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(m.sent.Load())
+			return nil
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return m, nil
 }
 
 // InterceptClient implements [interceptor.ClientInterceptor].

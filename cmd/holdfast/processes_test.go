@@ -122,7 +122,13 @@ func (p *process) metric(t *testing.T, name string) float64 {
 // metricWhere is the sum of a metric's values whose labels contain a text.
 func (p *process) metricWhere(t *testing.T, name, labelled string) (sum float64) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url.String()+"/metrics", nil)
+	return metricOf(t, p.url.String(), name, labelled)
+}
+
+// metricOf is the sum of a metric's values whose labels contain a text, as the /metrics of a Holdfast say.
+func metricOf(t *testing.T, base, name, labelled string) (sum float64) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", nil)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
