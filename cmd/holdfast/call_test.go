@@ -187,6 +187,6 @@ func exampleCall() handlers.Call {
 		}},
 		Transfers: []handlers.Transfer{{Invitation: "agent-2", Mode: handlers.TransferWarm, From: "CAa", FromAgentSID: text("WK1"), Status: "failed", Failure: &busy, At: at, EndedAt: &at}},
 		Helps:     []handlers.Help{{AgentSID: "WK1", AgentName: "ann", Reason: text("refund"), At: at}},
-		Parts:     []handlers.Part{{AgentSID: "WK1", AgentName: "ann", TaskSID: "WT1", Status: "wrapping", JoinedAt: &at, ConnectedMS: 90000}},
+		Parts:     []handlers.Part{{AgentSID: "WK1", AgentName: "ann", TaskSID: "WT1", Status: "wrapping", JoinedAt: &at, ConnectedMS: 90000, WrapUpBeganAt: &at, WrapUpMS: 12500}},
 	}
 }
