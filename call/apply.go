@@ -150,7 +150,7 @@ func (s *State) settle(now time.Time) {
 		return
 	}
 	s.settleConference(now)
-	s.settleReservations()
+	s.settleReservations(now)
 	s.settleInvitations(now)
 	s.settleConnects()
 	s.settleArrivals()

@@ -103,14 +103,24 @@ func (s *State) settleUnanswered(now time.Time, i *Invitation, r *Reservation) {
 		s.fail(i, failureOf(l), "")
 		return
 	}
-	r.WantRejected, r.DeclinedTo = true, s.Settings.NotAnswering
+	s.giveBack(now, r)
+}
+
+// giveBack has TaskRouter ask the next agent. Who did not come is moved off with it, or his phone would ring again at once, and the floor is told why.
+func (s *State) giveBack(now time.Time, r *Reservation) {
+	r.WantRejected = true
+	s.missed(now, r.Reservation)
+	if r.Missed {
+		r.DeclinedTo = s.Settings.NotAnswering
+		r.WantOff = r.WantOff && s.Settings.Floor
+	}
 }
 
 // settleAnnounced: the same of an agent who was to hear whom he gets before he meets the caller of the first task.
-func (s *State) settleAnnounced(r *Reservation) {
+func (s *State) settleAnnounced(now time.Time, r *Reservation) {
 	l := s.Leg(r.AgentCall)
 	if r.Announced && r.Status == ReservationIsPending && l != nil && l.State == LegLeft && l.Label == "" {
-		r.WantRejected, r.DeclinedTo = true, s.Settings.NotAnswering
+		s.giveBack(now, r)
 	}
 }
 

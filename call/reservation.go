@@ -192,8 +192,10 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 		if i := s.invitationOf(r.Task); i != nil && i.Target.Kind == TargetAgent {
 			s.missed(now, sid)
 			s.fail(i, FailedNoAnswer, "")
+			r.WantRejected = true
+			return
 		}
-		r.WantRejected = true
+		s.giveBack(now, r)
 	case s.invitationOf(r.Task) != nil:
 		s.fail(s.invitationOf(r.Task), FailedByTwilio, "the reservation was accepted, and nobody came")
 	default:
@@ -202,7 +204,7 @@ func (s *State) connectOverdue(now time.Time, sid ReservationSID) {
 }
 
 // settleReservations ties agents' legs to the offers that made them.
-func (s *State) settleReservations() {
+func (s *State) settleReservations(now time.Time) {
 	for i := range s.Legs {
 		leg := &s.Legs[i]
 		if leg.Role != RoleAgent {
@@ -218,7 +220,7 @@ func (s *State) settleReservations() {
 	}
 	s.settleSpare()
 	for i := range s.Reservations {
-		s.settleAnnounced(&s.Reservations[i])
+		s.settleAnnounced(now, &s.Reservations[i])
 	}
 }
 

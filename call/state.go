@@ -219,7 +219,8 @@ type Task struct {
 	Completed bool      `json:"completed"`
 
 	WantCompleted bool      `json:"want_completed"`   // the agent's work after the call is done, or its time is over
-	OverAt        time.Time `json:"over_at,omitzero"` // when the agent's part in the call was over
+	OverAt        time.Time `json:"over_at,omitzero"` // when the agent's part in the call was over, and his work after it began
+	ClosedAt      time.Time `json:"closed_at,omitzero"`
 }
 
 // Conference is the room that the call happens in.

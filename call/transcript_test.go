@@ -23,7 +23,8 @@ var rewrite = flag.Bool("rewrite", false, "write what the transcripts and tables
 //
 //	2s ParticipantHeld leg=CAcustomer sequence=4
 //
-// and the indented lines below it are what came of it: status, legs, commands, deadlines, outcomes of actions. go test -rewrite writes them.
+// "settings" and JSON before the first event is what the call is told besides the usual. The indented lines below an event are what came of it: status, legs,
+// commands, deadlines, outcomes of actions. go test -rewrite writes them.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -60,6 +61,10 @@ func play(t *testing.T, script []byte) []byte {
 			fmt.Fprintln(&out, line)
 			continue
 		case strings.HasPrefix(line, " "):
+			continue
+		case strings.HasPrefix(line, "settings "):
+			fmt.Fprintln(&out, line)
+			require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(line, "settings ")), &s.Settings))
 			continue
 		}
 		fmt.Fprintln(&out, line)

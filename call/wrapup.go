@@ -52,6 +52,9 @@ func (s *State) mayReturn(l *Leg) bool {
 // settleWrapUps starts and stops the time that agents have for their work after the call.
 func (s *State) settleWrapUps(now time.Time) {
 	for _, t := range s.tasks() {
+		if t.closed() && t.ClosedAt.IsZero() {
+			t.ClosedAt = now
+		}
 		if t.closed() || !s.partOver(t) {
 			s.clearDeadline(DeadlineWrapUp, string(t.SID))
 			if !t.closed() {

@@ -129,6 +129,27 @@ func TestACallShowsEverybodyToThoseWhoMayKnow(t *testing.T) {
 	require.Equal(t, c, decoded[CallPage](t, b.do("GET", "/v1/calls?state=held", sueKey).Body.Bytes()).Calls[0], "lists show the same")
 }
 
+func TestEachAgentsWorkAfterTheCallIsShown(t *testing.T) {
+	t.Parallel()
+	b := setupAPI(t)
+	b.live(func(s *call.State) {
+		s.Task = call.Task{SID: "WT1", Completed: true, OverAt: moment(50), ClosedAt: moment(62)}
+		s.Invitations[1].Task = call.Task{SID: "WT2", OverAt: moment(55)}
+	})
+	c := decoded[Call](t, b.do("GET", "/v1/calls/"+liveCall, sueKey).Body.Bytes())
+	require.Len(t, c.Parts, 2)
+	require.Equal(t, moment(50), *c.Parts[0].WrapUpBeganAt)
+	require.Equal(t, moment(62), *c.Parts[0].WrapUpEndedAt)
+	require.EqualValues(t, 12_000, c.Parts[0].WrapUpMS)
+	require.Equal(t, moment(55), *c.Parts[1].WrapUpBeganAt)
+	require.Nil(t, c.Parts[1].WrapUpEndedAt, "he is at it")
+	require.Zero(t, c.Parts[1].WrapUpMS)
+	b = setupAPI(t)
+	b.live()
+	c = decoded[Call](t, b.do("GET", "/v1/calls/"+liveCall, sueKey).Body.Bytes())
+	require.Nil(t, c.Parts[0].WrapUpBeganAt, "he is in the call")
+}
+
 func TestAgentsAreNotShownWhoListensInPrivate(t *testing.T) {
 	t.Parallel()
 	b := setupAPI(t)

@@ -12,6 +12,7 @@ import (
 // live is what the edge looks at in a call's state as it was projected. What a newer core knows besides is left out.
 type live struct {
 	Legs         []call.Leg         `json:"legs"`
+	Task         call.Task          `json:"task"`
 	Reservations []call.Reservation `json:"reservations"`
 	Invitations  []call.Invitation  `json:"invitations"`
 	Transfers    []call.Transfer    `json:"transfers"`
@@ -41,6 +42,19 @@ func (l *live) takenOver() *call.Leg {
 	for i := range l.Legs {
 		if leg := &l.Legs[i]; leg.Supervision.Has && leg.State == call.LegJoined {
 			return leg
+		}
+	}
+	return nil
+}
+
+// task is one of the call's tasks: its first, or an invitation's; nil if nobody knows it.
+func (l *live) task(sid call.TaskSID) *call.Task {
+	if l.Task.SID == sid {
+		return &l.Task
+	}
+	for i := range l.Invitations {
+		if l.Invitations[i].Task.SID == sid {
+			return &l.Invitations[i].Task
 		}
 	}
 	return nil
@@ -222,9 +236,21 @@ func renderParts(l *live) []Part {
 		if !there {
 			p.LeftAt = optionalTime(left)
 		}
+		p.wrapUp(l.task(r.Task))
 		parts = append(parts, p)
 	}
 	return parts
+}
+
+// wrapUp shows when the work after a part began and ended. What goes on has no length yet.
+func (p *Part) wrapUp(t *call.Task) {
+	if t == nil || t.OverAt.IsZero() {
+		return
+	}
+	p.WrapUpBeganAt, p.WrapUpEndedAt = optionalTime(t.OverAt), optionalTime(t.ClosedAt)
+	if !t.ClosedAt.IsZero() {
+		p.WrapUpMS = max(0, t.ClosedAt.Sub(t.OverAt).Milliseconds())
+	}
 }
 
 // hasPart says of a reservation whether its agent took the call.

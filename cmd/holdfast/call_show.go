@@ -40,9 +40,10 @@ func showCall(w io.Writer, c handlers.Call) {
 		}
 	}
 	if len(c.Parts) > 0 {
-		fmt.Fprintln(w, "\nPART OF\tTASK\tSTATUS\tJOINED\tLEFT\tCONNECTED")
+		fmt.Fprintln(w, "\nPART OF\tTASK\tSTATUS\tJOINED\tLEFT\tCONNECTED\tWRAP-UP BEGAN\tENDED\tTOOK")
 		for _, p := range c.Parts {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", nameOr(p.AgentName, p.AgentSID), p.TaskSID, p.Status, clock(p.JoinedAt), clock(p.LeftAt), span(p.ConnectedMS))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", nameOr(p.AgentName, p.AgentSID), p.TaskSID, p.Status, clock(p.JoinedAt), clock(p.LeftAt),
+				span(p.ConnectedMS), clock(p.WrapUpBeganAt), clock(p.WrapUpEndedAt), span(p.WrapUpMS))
 		}
 	}
 }

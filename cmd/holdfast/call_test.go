@@ -155,7 +155,7 @@ func TestACallIsShownWithEverybodyInIt(t *testing.T) {
 		"agent-2 transfer agent bob WK2 ann failed busy: engaged 2026-03-02 09:00:00",
 		"agent-2 warm ann failed busy 2026-03-02 09:00:00 2026-03-02 09:00:00",
 		"ann refund 2026-03-02 09:00:00",
-		"ann WT1 wrapping 2026-03-02 09:00:00 - 1m30s",
+		"ann WT1 wrapping 2026-03-02 09:00:00 - 1m30s 2026-03-02 09:00:00 - 12.5s",
 	} {
 		require.Contains(t, words, want)
 	}
@@ -187,6 +187,30 @@ func exampleCall() handlers.Call {
 		}},
 		Transfers: []handlers.Transfer{{Invitation: "agent-2", Mode: handlers.TransferWarm, From: "CAa", FromAgentSID: text("WK1"), Status: "failed", Failure: &busy, At: at, EndedAt: &at}},
 		Helps:     []handlers.Help{{AgentSID: "WK1", AgentName: "ann", Reason: text("refund"), At: at}},
-		Parts:     []handlers.Part{{AgentSID: "WK1", AgentName: "ann", TaskSID: "WT1", Status: "wrapping", JoinedAt: &at, ConnectedMS: 90000}},
+		Parts:     []handlers.Part{{AgentSID: "WK1", AgentName: "ann", TaskSID: "WT1", Status: "wrapping", JoinedAt: &at, ConnectedMS: 90000, WrapUpBeganAt: &at, WrapUpMS: 12500}},
+	}
+}
+
+func TestACodeToDialInByIsShown(t *testing.T) {
+	t.Parallel()
+	number := "+15559870009"
+	given := handlers.DialIn{Invitation: "supervisor-1", Code: "04711234", ExpiresAt: time.Date(2026, 3, 2, 9, 5, 0, 0, time.UTC), Number: &number}
+	out, _, asked, err := cli(t, http.StatusOK, given, "supervise", cliCall, "--dial-in", "--private")
+	require.NoError(t, err)
+	require.Equal(t, "dial +15559870009 and enter 04711234 before 2026-03-02 09:05:00\n", out)
+	require.Equal(t, "/v1/calls/"+cliCall+"/supervision/dial-in", asked[0].path)
+	require.JSONEq(t, `{"private":true}`, asked[0].body)
+	require.NotEmpty(t, asked[0].idempotency)
+
+	given.Number = nil
+	out, _, _, err = cli(t, http.StatusOK, given, "supervise", cliCall, "--dial-in")
+	require.NoError(t, err)
+	require.Equal(t, "dial the supervisors' number and enter 04711234 before 2026-03-02 09:05:00\n", out)
+
+	for _, args := range [][]string{{"--dial-in", "--mode", "barge"}, {"--dial-in", "--address", "client:sue"}, {}} {
+		_, problem, asked, err := cli(t, http.StatusOK, given, append([]string{"supervise", cliCall}, args...)...)
+		require.Error(t, err, args)
+		require.NotEmpty(t, problem)
+		require.Empty(t, asked)
 	}
 }

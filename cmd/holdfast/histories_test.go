@@ -64,7 +64,7 @@ func TestHistoriesOfRealCallsReplay(t *testing.T) {
 	if *record != "" {
 		scenarios = append(scenarios, "mute", "abandon-queue", "abandon-ringing", "abandon-hold", "reject",
 			"agent-leaves-by-api", "agent-ends-by-api", "agent-hangs-up", "agent-crash", "hold-music", "join-number", "cold-agent", "cold-number",
-			"warm-queue", "warm-supervisor", "transfer-rejected", "transfer-chain", "supervise", "take-over", "help", "crash-rejoin", "crash-queue",
+			"warm-queue", "warm-supervisor", "transfer-rejected", "transfer-chain", "supervise", "take-over", "help", "crash-rejoin", "crash-queue", "supervise-dial-in",
 			"announced", "voicemail")
 	}
 	for i, scenario := range scenarios {
