@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -74,17 +75,18 @@ const (
 // callerID is what somebody who is dialled sees. An agent's or a supervisor's phone shows what is set for it; outside, the number that the customer
 // dialled comes first, for that is the contact centre's. A client may be called by another client's name, a telephone only by a number.
 func (a *Activities) callerID(to, dialled string) string {
-	ours, client := a.Twilio.config.AgentFrom, strings.HasPrefix(to, "client:")
+	set, client := a.Twilio.config.AgentFrom, strings.HasPrefix(to, "client:")
+	own := cmp.Or(set, a.Twilio.config.OwnNumber)
 	soft := client || strings.HasPrefix(to, "sip:") || strings.HasPrefix(to, "sips:")
 	switch {
-	case soft && ours != "":
-		return ours
+	case soft && set != "":
+		return set
 	case e164.MatchString(dialled):
 		return dialled
-	case ours == "" && client:
+	case own == "" && client:
 		return "client:holdfast"
 	default:
-		return ours
+		return own
 	}
 }
 

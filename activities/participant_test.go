@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,11 +69,20 @@ func TestWhoIsDialledSeesACallerIDThatTwilioTakes(t *testing.T) {
 		"a client sees what is set":                         {"client:ann", "+15559999000", "+15559999111", "+15559999111"},
 		"a client sees what the customer dialled otherwise": {"client:ann", "+15559999000", "", "+15559999000"},
 		"a client, and nothing is known":                    {"client:ann", "client:caller", "", "client:holdfast"},
+		"a telephone, of a call that came by no number":     {"+15551234567", "client:caller", "own +15559999222", "+15559999222"},
+		"a client, of a call that came by no number":        {"client:ann", "client:caller", "own +15559999222", "+15559999222"},
+		"a client, of one that did":                         {"client:ann", "+15559999000", "own +15559999222", "+15559999000"},
 		"a SIP phone, and nothing is known":                 {"sip:ann@example.com", "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, withLegCallback, func(c *activities.Config) { c.AgentFrom = test.set })
+			b := setup(t, withLegCallback, func(c *activities.Config) {
+				if own, ok := strings.CutPrefix(test.set, "own "); ok {
+					c.OwnNumber = own
+				} else {
+					c.AgentFrom = test.set
+				}
+			})
 			b.when("POST "+participants+".json", reply{status: http.StatusCreated, body: `{"call_sid":"` + newLeg + `"}`})
 			_, err := b.AddParticipant(t.Context(), add(test.to, test.dialled))
 			if test.want == "" {

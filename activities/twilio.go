@@ -52,6 +52,8 @@ type Config struct {
 
 	// AgentFrom is the caller ID that agents see: a number of the account or a verified one; "" means the number that was dialled.
 	AgentFrom string
+	// OwnNumber is a number of the account to dial with where neither is known: of calls that came by no number. "" dials no telephone then.
+	OwnNumber string
 
 	// Apology is spoken to callers for whom nobody will come; "" means a sentence in English.
 	Apology string

@@ -164,6 +164,8 @@ type (
 		Caller
 		Manual    bool `json:"manual,omitempty"`
 		Announced bool `json:"announced,omitempty"`
+		// Undialable says that we answered with no instruction, for there is no number to call the agent's telephone from: nobody comes by this task.
+		Undialable bool `json:"undialable,omitempty"`
 	}
 	// ReservationCreated is reservation.created.
 	ReservationCreated struct {

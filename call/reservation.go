@@ -102,7 +102,12 @@ func (s *State) offered(now time.Time, a Assignment, status ReservationStatus) *
 
 // assigned: we answered the assignment callback. Unless the agent is to accept first, his phone rings.
 func (s *State) assigned(now time.Time, e AssignmentRequested) {
-	if r := s.offered(now, e.Assignment, ReservationIsPending); r != nil && !e.Manual {
+	r := s.offered(now, e.Assignment, ReservationIsPending)
+	switch {
+	case r == nil:
+	case e.Undialable:
+		s.fail(s.invitationOf(r.Task), FailedByTwilio, "no caller ID to dial the agent with: set a number of the account for agents' legs")
+	case !e.Manual:
 		r.Announced = r.Announced || e.Announced
 		s.instructed(now, e.Reservation)
 	}

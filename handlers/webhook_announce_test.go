@@ -132,12 +132,46 @@ func TestARoutingWorkflowMayHaveEachCallAnnounced(t *testing.T) {
 
 func TestAnAgentWhoCannotBeDialledToHearIsRungAtOnce(t *testing.T) {
 	t.Parallel()
-	b := setupWebhooks(t, func(c *WebhookConfig) { c.Modes = map[string]RoutingMode{"WW1": ModeAnnounce} })
+	b := setupWebhooks(t, func(c *WebhookConfig) { c.Modes, c.Numbers = map[string]RoutingMode{"WW1": ModeAnnounce}, nil })
 	form := assignmentForm(`{"call_sid":"` + testCall + `"}`)
 	form.Set("WorkerAttributes", `{"contact_uri":"+15551230000"}`)
 	require.Equal(t, "conference", b.instruction(t, form)["instruction"], "no caller ID is known, and a call goes before an announcement")
 	requested, ok := b.inbox(t, testCall)[0].(call.AssignmentRequested)
 	require.True(t, ok)
+	require.False(t, requested.Announced)
+}
+
+func TestAnAgentIsDialledFromANumberOfOursWhereTheCustomerDialledNone(t *testing.T) {
+	t.Parallel()
+	form := func() url.Values {
+		f := invitee(strings.NewReplacer(`"`+testNumber+`"`, `"client:shop"`).Replace(inviteeAttr))
+		f.Set("WorkerAttributes", `{"contact_uri":"+15551230000"}`)
+		return f
+	}
+	for name, test := range map[string]struct {
+		change func(*WebhookConfig)
+		want   any
+	}{
+		"the routing workflow's": {func(c *WebhookConfig) {
+			c.Numbers = map[string]WebhookNumber{"+15550000001": {RoutingWorkflowSID: "WW9"}, "+15550000002": {RoutingWorkflowSID: "WW1"}}
+		}, "+15550000002"},
+		"any": {func(c *WebhookConfig) {
+			c.Numbers = map[string]WebhookNumber{"sip:a@b": {RoutingWorkflowSID: "WW1"}, "+15550000001": {RoutingWorkflowSID: "WW9"}}
+		}, "+15550000001"},
+		"what is set": {func(c *WebhookConfig) { c.AgentFrom = "+15550000003" }, "+15550000003"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupWebhooks(t, test.change)
+			require.Equal(t, test.want, b.instruction(t, form())["from"])
+		})
+	}
+
+	b := setupWebhooks(t, func(c *WebhookConfig) { c.Numbers = nil })
+	require.Empty(t, b.instruction(t, form()), "there is no number to call him from")
+	requested, ok := b.inbox(t, testCall)[0].(call.AssignmentRequested)
+	require.True(t, ok)
+	require.True(t, requested.Undialable, "and the call is told, so that nobody waits for him")
 	require.False(t, requested.Announced)
 }
 

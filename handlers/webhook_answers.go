@@ -1,8 +1,11 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,8 +45,8 @@ type callInstruction struct {
 }
 
 // announcing is the answer to an assignment whose agent is to hear whom he gets before he comes into the conference; nil if nobody may be shown as the caller.
-func (w *Webhooks) announcing(id call.ID, a call.Assignment, task attributes) ([]byte, error) {
-	from := w.agentFrom(task)
+func (w *Webhooks) announcing(id call.ID, a call.Assignment, task attributes, workflow string) ([]byte, error) {
+	from := cmp.Or(w.agentFrom(task), w.numberOf(workflow))
 	if from == "" && strings.HasPrefix(a.Address, "client:") {
 		from = "client:holdfast" // a client may be called by a client's name
 	}
@@ -74,6 +77,21 @@ func (w *Webhooks) agentFrom(task attributes) string {
 		return to
 	}
 	return ""
+}
+
+// numberOf is a telephone number of ours for a call that came by none: one whose calls go to the same routing workflow, or else any; "" where none is set.
+func (w *Webhooks) numberOf(workflow string) string {
+	other := ""
+	for _, number := range slices.Sorted(maps.Keys(w.cfg.Numbers)) {
+		switch {
+		case !e164.MatchString(number):
+		case w.cfg.Numbers[number].RoutingWorkflowSID == workflow:
+			return number
+		case other == "":
+			other = number
+		}
+	}
+	return other
 }
 
 const conferenceEvents = "start, end, join, leave, mute, hold, modify"

@@ -59,7 +59,7 @@ func (w *Webhooks) assignment(c echo.Context, in *webhookRequest) error {
 	}
 	a.Invitation = task.invitation()
 	event := call.AssignmentRequested{Assignment: a, Caller: callerOf(task)}
-	answer, err := w.answerOffer(ctx, id, w.cfg.Modes[in.params.Get("WorkflowSid")], &event, task)
+	answer, err := w.answerOffer(ctx, id, in.params.Get("WorkflowSid"), &event, task)
 	if err != nil {
 		return err
 	}
@@ -69,14 +69,16 @@ func (w *Webhooks) assignment(c echo.Context, in *webhookRequest) error {
 }
 
 // answerOffer is the answer to the offer of a call to an agent, and says in the event what it is.
-func (w *Webhooks) answerOffer(ctx context.Context, id call.ID, mode RoutingMode, e *call.AssignmentRequested, task attributes) ([]byte, error) {
+func (w *Webhooks) answerOffer(ctx context.Context, id call.ID, workflow string, e *call.AssignmentRequested, task attributes) ([]byte, error) {
+	mode := w.cfg.Modes[workflow]
 	if e.Invitation != "" || mode == ModeAnnounce {
-		if answer, err := w.announcing(id, e.Assignment, task); err != nil || answer != nil {
+		if answer, err := w.announcing(id, e.Assignment, task, workflow); err != nil || answer != nil {
 			e.Announced = err == nil
 			return answer, err
 		}
-		w.log.LogAttrs(ctx, slog.LevelError, "an agent cannot be dialled to hear whom he gets: no caller ID is set, and the customer dialled no number",
+		w.log.LogAttrs(ctx, slog.LevelError, "an agent cannot be dialled to hear whom he gets: no caller ID is set (agent-from, or a number), and the customer dialled none",
 			slog.String("call", string(id)), slog.String("agent", string(e.Agent)))
+		e.Undialable = e.Invitation != ""
 	}
 	if e.Invitation != "" || mode == ModeFlex {
 		e.Manual = true

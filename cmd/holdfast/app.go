@@ -128,7 +128,7 @@ func openStore(ctx context.Context, databaseURL, dir string) (*store.Store, erro
 func (a *app) reachTwilio(ctx context.Context) (*activities.Twilio, error) {
 	cfg := activities.Config{
 		AccountSID: a.cfg.AccountSID, AuthToken: a.cfg.AuthToken, WorkspaceSID: a.cfg.WorkspaceSID,
-		Edge: a.cfg.Edge, Region: a.cfg.Region, AgentFrom: a.cfg.AgentFrom, Second: a.cfg.Second,
+		Edge: a.cfg.Edge, Region: a.cfg.Region, AgentFrom: a.cfg.AgentFrom, OwnNumber: a.cfg.ownNumber(), Second: a.cfg.Second,
 	}
 	public, err := url.Parse(a.cfg.PublicURL)
 	if err != nil {

@@ -417,6 +417,18 @@ func orEnv(flag string) string {
 	return " (or " + field.Tag.Get("env") + ")"
 }
 
+// ownNumber is a telephone number of ours; "" where none is set.
+func (c *config) ownNumber() string {
+	for _, n := range c.Numbers {
+		if telephoneNumber.MatchString(n.Number) {
+			return n.Number
+		}
+	}
+	return ""
+}
+
+var telephoneNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
 // settings are what every call is told when it begins.
 func (c *config) settings() call.Settings {
 	s := call.DefaultSettings()

@@ -98,6 +98,9 @@ func (a *app) newWebhooks() (*handlers.Webhooks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("public URL: %w", err)
 	}
+	if a.cfg.AgentFrom == "" && a.cfg.ownNumber() == "" {
+		a.log.Warn("calls that come by no telephone number (a client, a SIP address) have no caller ID to dial telephones with: set --agent-from, or list numbers in the file")
+	}
 	meter := a.telemetry.Provider().Meter("holdfast")
 	webhooks := handlers.WebhookConfig{
 		AccountSID: a.cfg.AccountSID, WorkspaceSID: a.cfg.WorkspaceSID, AuthToken: a.cfg.AuthToken, PublicURL: public,
