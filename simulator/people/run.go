@@ -85,6 +85,7 @@ type run struct {
 	agents  []*agent
 
 	supervisors *supervisors
+	outage      *outage
 
 	requestsBefore int // what provisioning asked of Twilio is no call's
 
@@ -120,9 +121,15 @@ func Run(ctx context.Context, sim *simulator.Simulator, centre *Centre, script *
 	}
 	r.requestsBefore = r.sim.Stats().TotalRequests()
 	r.book.start(time.Now())
+	if r.outage.isDead() {
+		r.spawn(func() { r.outage.last(inner) })
+	}
 	started := r.placeCalls(inner)
 	r.book.stop(time.Now())
 	if ctx.Err() == nil {
+		if r.planner.scenario.outage {
+			r.outage.recovered(ctx)
+		}
 		r.letActionsFinish(ctx)
 		r.checkTheWorld(ctx)
 	}
@@ -195,7 +202,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 		learn: cfg.Patience + learnLimit, readModel: cfg.Patience + readModelLimit,
 	}
 	r.limits.wrap = r.limits.end / 2
-	r.supervisors = newSupervisors(r)
+	r.supervisors, r.outage = newSupervisors(r), newOutage(r)
 	r.reader = &api{http: r.http, base: cfg.BaseURL, key: cfg.SupervisorKey}
 	return r, r.hire()
 }
@@ -262,7 +269,7 @@ func (r *run) placeCalls(ctx context.Context) int {
 		room = len(r.script.Centre.Agents)
 	}
 	room = max(1, room)
-	slots := make(chan struct{}, room)
+	slots, alone := make(chan struct{}, room), make(chan struct{}, 1)
 	rng := dice(r.cfg.Seed, forArrivals, 0)
 	next := time.Now()
 	var calls sync.WaitGroup
@@ -276,7 +283,10 @@ func (r *run) placeCalls(ctx context.Context) int {
 			}
 			next = next.Add(time.Duration((0.5 + rng.Float64()) / r.cfg.Rate * float64(time.Second)))
 		} else {
-			hands := min(1+c.others, room)
+			hands, slots := min(1+c.others, room), slots
+			if c.number.Entrance == entranceSolo { // the one agent there is nobody else's
+				hands, slots = 1, alone
+			}
 			for range hands {
 				select {
 				case slots <- struct{}{}:
