@@ -31,6 +31,8 @@ type RunConfig struct {
 	Rate float64
 	// Faulty says that things go wrong between Twilio and Holdfast: a person whose phone could not be rung in time is told so, with reason.
 	Faulty bool
+	// Dies says that Holdfast's process is killed now and then. A caller whom nobody could answer then, for Twilio's request met no server, counts as rejected.
+	Dies bool
 	// Seed makes the people's choices repeatable. Default 0, a seed like any other.
 	Seed uint64
 	// Agents is how many of the script's agents come to work, the first ones. 0: all.
@@ -277,6 +279,7 @@ func (r *run) placeCalls(ctx context.Context) int {
 	for n := 1; r.cfg.Calls == 0 || n <= r.cfg.Calls; n++ {
 		free := func() {}
 		c := newConversation(r.planner.draw(n))
+		c.mayMeetNobody = r.cfg.Dies
 		if r.cfg.Rate > 0 {
 			if !sleep(ctx, time.Until(next)) {
 				return n - 1
