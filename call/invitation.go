@@ -72,6 +72,8 @@ type Invitation struct {
 	WantGone bool `json:"want_gone,omitempty"` // withdrawn: whatever was made for it is to go
 	// Doubt says that a leg or a task may have been made for it of which nobody knows: the answer to the request never came.
 	Doubt bool `json:"doubt,omitempty"`
+	// Looked says that Twilio ended the ringing of a leg that nobody called off, and the call was read back for the reason.
+	Looked bool `json:"looked,omitempty"`
 	// Reservation is whose part goes on with him: of an agent who comes back.
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
 	// Supervision is what his leg is for, of a supervisor.

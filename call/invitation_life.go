@@ -214,8 +214,9 @@ func (s *State) settleInvitations(now time.Time) {
 		case i.Open() && l != nil && !l.JoinedAt.IsZero() && !s.gaveUpOn(i, l):
 			i.Status = InvitationJoined // and left since, perhaps: below
 			s.clearDeadline(DeadlineInvitation, string(i.Label))
-		case i.Open() && !i.byTask() && l != nil && l.State == LegLeft:
+		case i.Open() && !i.byTask() && l != nil && l.State == LegLeft && !s.canceledUnsaid(i, l):
 			s.fail(i, failureOf(l), "")
+		case i.Open() && !i.byTask() && l != nil && l.State == LegLeft: // the look tells
 		case i.Open() && l != nil && l.State == LegWaiting:
 			i.Status = InvitationRinging
 		case i.Open() && i.Task.SID != "":
@@ -240,6 +241,18 @@ func (s *State) settleInvitations(now time.Time) {
 func (s *State) gaveUpOn(i *Invitation, l *Leg) bool {
 	r := s.findReservation(l.Reservation)
 	return i.byTask() && l.State == LegLeft && r != nil && r.Task == i.Task.SID && r.lapsed()
+}
+
+// canceledUnsaid says whether a ringing that nobody called off may have ended for a reason that is still to be told: with the conference, because the
+// customer left, or with the offer, because the agent rejected it. The call is looked at once for that.
+func (s *State) canceledUnsaid(i *Invitation, l *Leg) bool {
+	if failureOf(l) != FailedCanceled || l.WantGone || i.WantGone {
+		return false
+	}
+	if !i.Looked {
+		i.Looked, s.WantLook = true, true
+	}
+	return s.looking()
 }
 
 // failureOf says why a leg that was dialled never came.

@@ -98,6 +98,9 @@ func (s *State) settleUnanswered(now time.Time, i *Invitation, r *Reservation) {
 	if l == nil || l.Reservation != r.Reservation || l.State != LegLeft || !l.JoinedAt.IsZero() || r.Status != ReservationIsPending || l.WantGone {
 		return
 	}
+	if s.canceledUnsaid(i, l) {
+		return // TaskRouter, for an offer that was rejected: the look tells
+	}
 	if i.Target.Kind == TargetAgent {
 		s.missed(now, r.Reservation)
 		s.fail(i, failureOf(l), "")

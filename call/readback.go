@@ -85,11 +85,8 @@ func (s *State) readBackReservation(now time.Time, r ReservationSnapshot) {
 
 // It answers false if something was told of the conference since the look began: whether that is older or newer, nobody knows.
 func (s *State) readBackConference(now time.Time, c ConferenceSnapshot, asked Flight) bool {
-	if c.Conference == "" {
-		if c.Status == statusGone && s.Conference.live() {
-			s.conferenceEnded(now, ConferenceEnded{Conference: s.Conference.SID})
-		}
-		return true
+	if c.Conference == "" { // there was none when it was asked for, by the task's name: one that is known now began since
+		return !s.Conference.live()
 	}
 	s.seen(c.Conference, 0)
 	if s.Conference.SID != c.Conference {

@@ -89,6 +89,7 @@ type Deliverer struct {
 	metrics deliveryMetrics
 	sends   chan struct{} // a slot for each signal under way
 	away    atomic.Bool   // the engine did not answer the last time
+	acting  acting        // for whose outcome people wait
 
 	mu      sync.Mutex
 	running bool
@@ -108,7 +109,7 @@ func NewDeliverer(s DeliveryStore, engine DeliveryEngine, owner string, cfg Deli
 	}
 	return &Deliverer{
 		store: s, engine: engine, owner: owner, cfg: cfg, log: cfg.Logger, metrics: metrics,
-		sends: make(chan struct{}, cfg.MaxSends), calls: map[store.Subject]*delivery{},
+		sends: make(chan struct{}, cfg.MaxSends), calls: map[store.Subject]*delivery{}, acting: acting{calls: map[call.ID]int{}},
 	}, nil
 }
 

@@ -104,18 +104,19 @@ func (o *delivery) step(ctx context.Context) (goOn bool, err error) {
 // company is how much longer events may wait for others to go with them, for what limits the number of calls is the number of signals.
 // What somebody waits for does not wait.
 func (o *delivery) company(batch workflows.Batch) time.Duration {
-	if o.rewound || slices.ContainsFunc(batch.Deliveries, func(d workflows.Delivery) bool { return awaited(d.Event.Event) }) {
+	if o.rewound || slices.ContainsFunc(batch.Deliveries, func(d workflows.Delivery) bool { return o.awaited(d.Event.Event) }) {
 		return 0
 	}
 	return batch.Deliveries[0].At.Add(o.cfg.Gather).Sub(o.cfg.Clock())
 }
 
-// awaited says whether an event can be what verifies an action.
-func awaited(e call.Event) bool {
+// awaited says whether an event can be what verifies an action. Most calls end without one, and then their last events come in a bunch.
+func (o *delivery) awaited(e call.Event) bool {
 	switch e.(type) {
-	case call.ParticipantHeld, call.ParticipantUnheld, call.ParticipantMuted, call.ParticipantUnmuted, call.ParticipantLeft,
-		call.ConferenceEnded, call.TaskCompleted, call.ReadBackDue:
+	case call.ParticipantHeld, call.ParticipantUnheld, call.ParticipantMuted, call.ParticipantUnmuted, call.TaskCompleted, call.ReadBackDue:
 		return true
+	case call.ParticipantLeft, call.ConferenceEnded:
+		return o.acting.about(o.id)
 	default:
 		return false
 	}

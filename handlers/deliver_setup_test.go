@@ -215,4 +215,5 @@ var (
 	received = call.CallReceived{Call: "CA1", From: "+1", To: "+2", Direction: "inbound"}
 	entered  = call.TaskQueueEntered{Task: "WT1", Queue: "WQ1"}
 	held     = call.ParticipantHeld{Participant: call.Participant{Conference: "CF1", Call: "CA1", Sequence: 2}}
+	left     = call.ParticipantLeft{Participant: call.Participant{Conference: "CF1", Call: "CA1", Sequence: 3}}
 )

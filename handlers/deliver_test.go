@@ -31,7 +31,7 @@ func TestDeliveryIsInOrderAndBeginsTheCall(t *testing.T) {
 		require.False(t, s.start, "a call that runs is signalled")
 	}
 	require.Equal(t, int64(1), b.engine.starts.Load())
-	require.Equal(t, int64(3), counted(t, b.reader, "holdfast_delivery_lag"))
+	b.eventually("all are counted", func() bool { return counted(t, b.reader, "holdfast_delivery_lag") == 3 })
 }
 
 func TestDeliveryTakesUpWhatAnEarlierProcessLeft(t *testing.T) {
@@ -88,6 +88,23 @@ func TestAnEventThatSomebodyWaitsForGoesAtOnce(t *testing.T) {
 	b.receive("CA1", held)
 	b.eventually("all is taken", func() bool { return b.engine.last("CA1") == 3 })
 	require.Len(t, b.engine.all(), 1, "and takes along what waited for company")
+}
+
+func TestWhatEndsACallGoesAtOnceOnlyWhileSomebodyActsOnIt(t *testing.T) {
+	t.Parallel()
+	b := setupDeliverer(t)
+	b.cfg.Gather = time.Hour
+	d, _ := b.run("one")
+	b.receive("CA1", received)
+	b.receive("CA1", held)
+	b.eventually("both are taken", func() bool { return b.engine.last("CA1") == 2 })
+	b.receive("CA1", left)
+	over := d.acting.begin("CA1")
+	b.receive("CA1", left)
+	b.eventually("all is taken", func() bool { return b.engine.last("CA1") == 4 })
+	over()
+	require.Len(t, b.engine.all(), 2, "the first end had waited")
+	require.False(t, d.acting.about("CA1"))
 }
 
 func TestDeliveryOfMoreThanOneBatch(t *testing.T) {

@@ -75,6 +75,10 @@ const (
 	feedPage  = 500  // read at once
 )
 
+// feedRest is the shortest time between two looks for what is new. A look wakes every reader, whomever the news concern: where many calls go on, several
+// steps are told at once.
+const feedRest = 20 * time.Millisecond
+
 // feed reads the timeline once for all streams. A reader keeps his own place and takes what follows at his own pace, from the newest
 // entries in memory or, further back, from the store; so nobody waits for anybody, and nobody's backlog takes memory.
 type feed struct {
@@ -141,7 +145,7 @@ func (f *feed) run() {
 	defer tick.Stop()
 	failing := false
 	for {
-		step := f.steps.next()
+		step, rest := f.steps.next(), time.After(feedRest)
 		err := f.load(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			f.log.LogAttrs(ctx, slog.LevelWarn, "the live stream cannot read the store", slog.Any("error", err))
@@ -155,6 +159,11 @@ func (f *feed) run() {
 			return
 		case <-step:
 		case <-tick.C:
+		}
+		select {
+		case <-f.stop:
+			return
+		case <-rest:
 		}
 	}
 }

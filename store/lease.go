@@ -107,6 +107,14 @@ func (s *Store) Acknowledge(ctx context.Context, subject Subject, position int64
 	}))
 }
 
+// acknowledged is the position up to which a subject is dealt with, and takes the subject's row lock; 0 for one that was never heard of.
+func acknowledged(ctx context.Context, tx *sqlx.Tx, subject Subject) (position int64, err error) {
+	rows, err := tx.QueryContext(ctx, tx.Rebind(`UPDATE subjects SET acked = acked WHERE kind = ? AND id = ? RETURNING acked`),
+		subject.Kind, subject.ID)
+	_, err = gather(rows, err, func(row scanner) (none struct{}, err error) { return none, row.Scan(&position) })
+	return position, err
+}
+
 func acknowledge(ctx context.Context, tx *sqlx.Tx, subject Subject, position int64) error {
 	_, err := tx.ExecContext(ctx, tx.Rebind(`
 		UPDATE subjects SET acked = CASE WHEN last < ? THEN last ELSE ? END

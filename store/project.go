@@ -223,8 +223,8 @@ func missing(ctx context.Context, tx *sqlx.Tx, id string, entries []Entry) ([]En
 	}), nil
 }
 
-// Late writes events that came after their call had ended into its timeline, and acknowledges them. They change nothing else. The same
-// event told again is written once.
+// Late writes events that came after their call had ended into its timeline, and acknowledges them. They change nothing else. One that is
+// acknowledged already is passed over: the call took it before it ended, and said so only after it was sent again, or it is told again.
 func (s *Store) Late(ctx context.Context, callID string, late []Delivery) error {
 	if len(late) == 0 {
 		return nil
@@ -247,14 +247,19 @@ func (s *Store) Late(ctx context.Context, callID string, late []Delivery) error 
 	var seq int64
 	err := s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
 		// The subject's row is the lock here, for the call may have no row of its own.
-		if err := acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: callID}, acked); err != nil {
-			return err
-		}
-		private, err := asOf(ctx, tx, callID, entries)
+		taken, err := acknowledged(ctx, tx, Subject{Kind: SubjectCall, ID: callID})
 		if err != nil {
 			return err
 		}
-		seq, err = s.append(ctx, tx, callID, private, entries)
+		fresh := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return -e.Number <= taken })
+		if err := acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: callID}, acked); err != nil {
+			return err
+		}
+		private, err := asOf(ctx, tx, callID, fresh)
+		if err != nil {
+			return err
+		}
+		seq, err = s.append(ctx, tx, callID, private, fresh)
 		return err
 	})
 	if err != nil {

@@ -170,7 +170,10 @@ func testLate(t *testing.T, open opener) {
 	waiting, err := s.Waiting(ctx, ofCall("CA1"), 2, 10)
 	require.NoError(t, err)
 	require.Len(t, waiting, 2)
-	require.NoError(t, s.Late(ctx, "CA1", waiting))
+	all, err := s.Waiting(ctx, ofCall("CA1"), 0, 10)
+	require.NoError(t, err)
+	require.Len(t, all, 4)
+	require.NoError(t, s.Late(ctx, "CA1", all), "of which the call took two before it ended")
 	require.NoError(t, s.Late(ctx, "CA1", waiting[:1]), "told again")
 	require.NoError(t, s.Late(ctx, "CA1", nil))
 

@@ -254,8 +254,12 @@ func (a *app) startEdge() (err error) {
 	if err != nil {
 		return err
 	}
+	var actions handlers.ActionEngine = a.calls
+	if a.deliverer != nil {
+		actions = a.deliverer.Acting(actions)
+	}
 	a.server, err = handlers.NewServer(handlers.Config{
-		Store: a.store, Engine: a.calls, Agents: agentControl{a.twilio}, WorkspaceSID: a.cfg.WorkspaceSID, DialIns: a.dialIns, Keys: keys,
+		Store: a.store, Engine: actions, Agents: agentControl{a.twilio}, WorkspaceSID: a.cfg.WorkspaceSID, DialIns: a.dialIns, Keys: keys,
 		HealthOnly: !a.cfg.has(roleAPI),
 		Metrics:    a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
 		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),

@@ -174,3 +174,12 @@ func TestTenDeadPhonesDoNotEmptyTheQueueAndTheirAgentsComeBack(t *testing.T) {
 	}
 	require.Positive(t, backs, "what became of who missed is shown")
 }
+
+func TestAnOutageOfThePhonesIsToldAndEveryCallerIsServedAfterIt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	r, err := s.run(t.Context(), people.RunConfig{Calls: 12, Seed: 3, Second: fast, Scenario: "cascade"})
+	require.NoError(t, err)
+	requireOK(t, r)
+	require.Equal(t, 12, r.Completed)
+}

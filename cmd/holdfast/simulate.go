@@ -131,7 +131,7 @@ const settleWithin = 30 * time.Second
 
 // simulate lets people live on the stage, deals the faults of processes meanwhile, and compares the books in the end.
 func (s *stage) simulate(ctx context.Context, books *ledger, wrong faults, cfg people.RunConfig) (*simulation, error) {
-	cfg.Patience = wrong.patience()
+	cfg.Patience, cfg.Dies = wrong.patience(), wrong.kill
 	stopHavoc := func() error { return nil }
 	var h *havoc
 	if s.child != nil {

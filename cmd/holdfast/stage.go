@@ -236,6 +236,7 @@ func scaled(second time.Duration) call.Settings {
 	s.SettleWithin = scale(s.SettleWithin, 2*time.Second)
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)
 	s.LookAfter = scale(s.LookAfter, 15*time.Second)
+	s.QueueAgainWithin = 2 * time.Minute // the task's time to live is Twilio's, whose seconds are short
 	return s
 }
 

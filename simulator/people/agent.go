@@ -124,7 +124,7 @@ func (a *agent) comeBack(ctx context.Context, after Range) {
 		a.r.violation("", "the availability of %s cannot be seen: %v", a.entry.Name, err)
 		return
 	}
-	if available || a.isDown() || !a.r.pause(ctx, nil, after.draw(a.rng)) {
+	if available || a.isDown() || a.r.planner.scenario.outage || !a.r.pause(ctx, nil, after.draw(a.rng)) {
 		return
 	}
 	if a.isDown() { // he crashed while he thought about it

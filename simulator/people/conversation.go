@@ -10,6 +10,7 @@ import (
 // both ends of it; that is how a claim of Holdfast is held against the world.
 type conversation struct {
 	plan
+	mayMeetNobody bool // see RunConfig.Dies
 
 	over     chan struct{} // closed when the live events say that the call has ended
 	overOnce sync.Once
@@ -187,6 +188,8 @@ func (c *conversation) verdict() (result, string) {
 	case c.cancelAfter > 0: // told that nobody will come
 		return resultRejected, ""
 	case !v.answered && (v.status == "busy" || v.status == "no-answer"):
+		return resultRejected, ""
+	case !v.answered && v.status == "failed" && c.mayMeetNobody:
 		return resultRejected, ""
 	default:
 		return resultLost, "dropped before anybody talked to him (" + v.status + ")"

@@ -25,6 +25,11 @@ func lived(by ender, events ...simulator.LineEvent) *conversation {
 	return c
 }
 
+func metNobody(c *conversation) *conversation {
+	c.mayMeetNobody = true
+	return c
+}
+
 func ev(kind simulator.LineEventKind) simulator.LineEvent { return simulator.LineEvent{Kind: kind} }
 
 func ended(status string) simulator.LineEvent {
@@ -49,6 +54,8 @@ func TestVerdict(t *testing.T) {
 		{"the caller's line dropped in the queue", lived(callerLost, answered, queued, ended("completed")), resultAbandoned, "", []string{"abandoned"}},
 		{"the caller was dropped from the queue", lived(nobody, answered, queued, ended("completed")), resultLost, "before anybody talked", nil},
 		{"the call failed", lived(nobody, ended("failed")), resultLost, "(failed)", nil},
+		{"the call failed while nobody was there to answer it", metNobody(lived(nobody, ended("failed"))), resultRejected, "", nil},
+		{"the call failed after it had been answered", metNobody(lived(nobody, answered, ended("failed"))), resultLost, "(failed)", nil},
 		{"the call was refused", lived(nobody, ended("busy")), resultRejected, "", nil},
 		{"the agent hung up on somebody who never heard him", lived(agentHangs, answered, queued, joined, ended("completed")), resultLost, "before anybody was heard", nil},
 		{"the run was stopped", lived(runEnds, answered, queued, ended("completed")), resultStopped, "", nil},

@@ -10,8 +10,11 @@ import (
 	"holdfast/simulator"
 )
 
-// hear takes a live event of the supervisor's stream: all that it is needed for is to know when calls have ended.
+// hear takes a live event of the supervisor's stream: it is needed to know when calls have ended, and what somebody is alerted of.
 func (r *run) hear(e entry) {
+	if e.Kind == "AlertRaised" && e.Call == "" {
+		r.outage.alert(e.Data.Code)
+	}
 	if e.State != stateEnded {
 		return
 	}

@@ -55,6 +55,8 @@ const (
 	SupervisorChanges   Kind = "supervisor-changes" // from listening to whispering, and so on
 	SupervisorLeaves    Kind = "supervisor-leaves"
 	SupervisorTakesOver Kind = "supervisor-takes-over"
+	PhonesDie           Kind = "phones-die"
+	PhonesWork          Kind = "phones-work"
 	CallEnded           Kind = "call-ended"
 	CallWasLost         Kind = "call-lost"
 	Violated            Kind = "violation"

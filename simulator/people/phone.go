@@ -27,6 +27,10 @@ func (a *agent) take(ctx context.Context, line simulator.Line) {
 			line.HangUp()
 		}
 	}()
+	if a.r.outage.isDead() {
+		w.until(ctx, 0, hasEnded)
+		return
+	}
 	c := a.identify(ctx, w)
 	if c == nil {
 		return

@@ -170,6 +170,9 @@ func (p *planner) draw(n int) plan {
 			c.ender = agentEnds
 		}
 	}
+	if s.outage { // one queue has it all
+		c.number = p.open[0]
+	}
 	if s.entrance != "" {
 		c.number = p.entrances[s.entrance]
 	}

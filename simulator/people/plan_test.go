@@ -110,6 +110,7 @@ func TestScenarios(t *testing.T) {
 		"two-ring":       func(t *testing.T, p plan) { require.Equal(t, entrancePair, p.number.Entrance) },
 		"anonymous":      func(t *testing.T, p plan) { require.NotContains(t, p.from, "+") },
 		"task-canceled":  func(t *testing.T, p plan) { require.True(t, p.number.Closed); require.Positive(t, p.cancelAfter) },
+		"cascade":        func(t *testing.T, p plan) { require.Equal(t, "Support", p.number.Name); require.Zero(t, p.patience) },
 		"line-lost":      func(t *testing.T, p plan) { require.True(t, p.losesLine) },
 		"announced":      func(t *testing.T, p plan) { require.Equal(t, entranceAnnounce, p.number.Entrance) },
 		"voicemail":      func(t *testing.T, p plan) { require.Equal(t, 1, p.voicemails) },

@@ -31,6 +31,8 @@ type RunConfig struct {
 	Rate float64
 	// Faulty says that things go wrong between Twilio and Holdfast: a person whose phone could not be rung in time is told so, with reason.
 	Faulty bool
+	// Dies says that Holdfast's process is killed now and then. A caller whom nobody could answer then, for Twilio's request met no server, counts as rejected.
+	Dies bool
 	// Seed makes the people's choices repeatable. Default 0, a seed like any other.
 	Seed uint64
 	// Agents is how many of the script's agents come to work, the first ones. 0: all.
@@ -85,6 +87,7 @@ type run struct {
 	agents  []*agent
 
 	supervisors *supervisors
+	outage      *outage
 
 	requestsBefore int // what provisioning asked of Twilio is no call's
 
@@ -120,9 +123,15 @@ func Run(ctx context.Context, sim *simulator.Simulator, centre *Centre, script *
 	}
 	r.requestsBefore = r.sim.Stats().TotalRequests()
 	r.book.start(time.Now())
+	if r.outage.isDead() {
+		r.spawn(func() { r.outage.last(inner) })
+	}
 	started := r.placeCalls(inner)
 	r.book.stop(time.Now())
 	if ctx.Err() == nil {
+		if r.planner.scenario.outage {
+			r.outage.recovered(ctx)
+		}
 		r.letActionsFinish(ctx)
 		r.checkTheWorld(ctx)
 	}
@@ -195,7 +204,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 		learn: cfg.Patience + learnLimit, readModel: cfg.Patience + readModelLimit,
 	}
 	r.limits.wrap = r.limits.end / 2
-	r.supervisors = newSupervisors(r)
+	r.supervisors, r.outage = newSupervisors(r), newOutage(r)
 	r.reader = &api{http: r.http, base: cfg.BaseURL, key: cfg.SupervisorKey}
 	return r, r.hire()
 }
@@ -262,7 +271,7 @@ func (r *run) placeCalls(ctx context.Context) int {
 		room = len(r.script.Centre.Agents)
 	}
 	room = max(1, room)
-	slots := make(chan struct{}, room)
+	slots, alone := make(chan struct{}, room), make(chan struct{}, 1)
 	rng := dice(r.cfg.Seed, forArrivals, 0)
 	next := time.Now()
 	var calls sync.WaitGroup
@@ -270,13 +279,17 @@ func (r *run) placeCalls(ctx context.Context) int {
 	for n := 1; r.cfg.Calls == 0 || n <= r.cfg.Calls; n++ {
 		free := func() {}
 		c := newConversation(r.planner.draw(n))
+		c.mayMeetNobody = r.cfg.Dies
 		if r.cfg.Rate > 0 {
 			if !sleep(ctx, time.Until(next)) {
 				return n - 1
 			}
 			next = next.Add(time.Duration((0.5 + rng.Float64()) / r.cfg.Rate * float64(time.Second)))
 		} else {
-			hands := min(1+c.others, room)
+			hands, slots := min(1+c.others, room), slots
+			if c.number.Entrance == entranceSolo { // the one agent there is nobody else's
+				hands, slots = 1, alone
+			}
 			for range hands {
 				select {
 				case slots <- struct{}{}:

@@ -23,10 +23,9 @@ type floor struct {
 
 const scale = 10 * time.Millisecond
 
-// beyondTheFake are scenarios that need more of Holdfast than the tests' fake does: it knows no task, no two offers at a time, and nobody but one customer and
-// one agent. They are run
-// against the real one, end to end.
-var beyondTheFake = append([]string{"task-canceled", "two-ring", "agent-crash", "agent-hangs-up"}, names(live, func(s Scenario) string { return s.Name })...)
+// beyondTheFake are scenarios that need more of Holdfast than the tests' fake does: it knows no task, no two offers at a time, nobody but one customer and
+// one agent, and no breaker. They are run against the real one, end to end.
+var beyondTheFake = append([]string{"task-canceled", "two-ring", "agent-crash", "agent-hangs-up", "cascade"}, names(live, func(s Scenario) string { return s.Name })...)
 
 func setup(t *testing.T, scriptName string, corrupt func(*fakeHoldfast)) *floor {
 	t.Helper()

@@ -23,6 +23,8 @@ type Scenario struct {
 	entrance  string // it is about the number with this entrance
 	// dialsIn: its supervisors dial the number that is for them.
 	dialsIn bool
+	// outage: no phone of any agent is heard for a while, which a run is about as a whole: the mix has none.
+	outage bool
 	// supervisors is how many it needs at once.
 	supervisors int
 	shape       func(p *plan, rng *rand.Rand, agents AgentScript)
@@ -160,6 +162,11 @@ var basic = []Scenario{
 		Name: "task-canceled", Description: "An administrator cancels the task of a waiting caller, who hears so.", unstaffed: true,
 		shape: func(p *plan, rng *rand.Rand, _ AgentScript) { p.patience, p.cancelAfter = 0, 2+4*rng.Float64() },
 	},
+	{
+		Name: "cascade", Description: "No agent's phone is heard for a while: somebody is alerted, agents are kept on and brought back, and every call is served.",
+		outage: true,
+		shape:  func(p *plan, _ *rand.Rand, _ AgentScript) { p.patience = 0 },
+	},
 }
 
 // defaultMix is for scripts that name none: mostly good days.
@@ -184,7 +191,10 @@ func scenario(name string) (Scenario, bool) {
 }
 
 func mixable() []string {
-	return names(scenarios[1:], func(s Scenario) string { return s.Name })
+	mixed := slices.DeleteFunc(slices.Clone(scenarios[1:]), func(s Scenario) bool { return s.outage })
+	return names(mixed, func(s Scenario) string { return s.Name })
 }
 
-func listed() string { return strings.Join(append([]string{Mix}, mixable()...), ", ") }
+func listed() string {
+	return strings.Join(names(scenarios, func(s Scenario) string { return s.Name }), ", ")
+}

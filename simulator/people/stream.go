@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// An entry is one entry of a call's timeline, as the live events carry it.
+// An entry is one entry of a call's timeline, as the live events carry it, or, without a call, something that happened to agents.
 type entry struct {
 	Call      string   `json:"call"`
 	Kind      string   `json:"kind"`
@@ -24,6 +25,7 @@ type entry struct {
 		ReservationSID string `json:"reservation_sid"`
 		AgentSID       string `json:"agent_sid"`
 		Manual         bool   `json:"manual"`
+		Code           string `json:"code"` // of an alert
 	} `json:"data"`
 }
 
@@ -114,7 +116,7 @@ func (s *stream) dispatch(m message) {
 	if m.id != "" {
 		s.lastID = m.id
 	}
-	if m.data.Len() == 0 || (m.event != "timeline" && m.event != "") {
+	if m.data.Len() == 0 || !slices.Contains([]string{"timeline", "agent", ""}, m.event) {
 		return
 	}
 	var e entry

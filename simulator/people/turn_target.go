@@ -3,6 +3,8 @@ package people
 import (
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"holdfast/simulator"
 )
@@ -123,8 +125,12 @@ func (r *run) endAsGuest(ctx context.Context, c *conversation, w *watch) {
 	if !r.pause(ctx, w, max(1, c.talkFor/2)) {
 		return
 	}
+	// A caller who does not follow would be brought somebody else: Twilio cannot tell who hangs up from a browser that died.
+	stays := c.goodbye == 0 && strings.HasPrefix(w.line.To(), "client:")
 	if c.ender == callerEnds {
 		c.said()
+	} else if stays {
+		c.update(func(s *shared) { s.leaveAt = time.Now() })
 	} else if c.end(guestHangs) == guestHangs {
 		r.tell(GuestHangsUp, w.line.To(), c.id(), "hangs up")
 		w.line.HangUp()

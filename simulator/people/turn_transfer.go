@@ -133,10 +133,6 @@ func (t transfer) verdict(label string, conv *conversation) func(apiCall) string
 		if s, _ := conv.now(); t.fails == "rejected" && s.rangOut && got.Failure == "no_answer" {
 			return ""
 		}
-		// The end of a conference cancels the legs that ring, and Twilio may tell that before it tells whose leaving ended it.
-		if t.fails == "customer_left" && t.to != toAgent && got.Status == "canceled" {
-			return ""
-		}
 		if got.Status == "failed" && (got.Failure == t.fails || got.Failure == "customer_left") || got.Status == "canceled" && t.fails == "canceled" {
 			return ""
 		}

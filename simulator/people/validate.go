@@ -26,8 +26,7 @@ func (s *Script) Validate() error {
 	v.check(s.Rate >= 0, "rate must not be below 0")
 	total := 0.0
 	for name, weight := range s.Mix {
-		_, known := scenario(name)
-		v.check(known && name != Mix, "mix: %q is no scenario; there are %s", name, strings.Join(mixable(), ", "))
+		v.check(slices.Contains(mixable(), name), "mix: %q is no scenario; there are %s", name, strings.Join(mixable(), ", "))
 		v.check(weight >= 0, "mix.%s: weight must not be below 0", name)
 		total += weight
 	}
