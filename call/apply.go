@@ -17,9 +17,10 @@ func (s *State) Apply(now time.Time, e Event) {
 	case CallStatusChanged:
 		s.callStatus(now, e)
 	case AnnouncementConfirmed:
-		s.dialledLeg(e.Call, e.Invitation, e.Reservation)
+		s.customer(now, "") // his leg is the first, whatever is told first
+		s.ownsOffer(s.dialledLeg(e.Call, e.Invitation, e.Reservation), e.Reservation)
 	case SupervisorDialledIn:
-		s.dialledIn(e)
+		s.dialledIn(now, e)
 	case EnqueueEnded:
 		// How the wait ended is told by the task and the conference; the call itself lives on.
 	case ConferenceStarted:
