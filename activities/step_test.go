@@ -35,5 +35,7 @@ func TestAStepTellsWhomACallConcernsAndWhoIsPrivateInIt(t *testing.T) {
 
 	require.True(t, IsPrivate(call.SuperviseRequested{Private: true}))
 	require.False(t, IsPrivate(call.SuperviseRequested{}))
+	require.True(t, IsPrivate(call.DialInRequested{Private: true}))
+	require.False(t, IsPrivate(call.DialInRequested{}))
 	require.False(t, IsPrivate(call.EndRequested{}))
 }

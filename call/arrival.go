@@ -19,7 +19,10 @@ func (s *State) awaits(now time.Time, who string) {
 
 // confirmed: an agent heard whom he gets, and goes into the conference.
 func (s *State) confirmed(now time.Time, e AnnouncementConfirmed) {
-	if l := s.dialledLeg(e.Call, e.Invitation, e.Reservation); l != nil && l.State == LegWaiting {
+	s.customer(now, "") // his leg is the first, whatever is told first
+	l := s.dialledLeg(e.Call, e.Invitation, e.Reservation)
+	s.ownsOffer(l, e.Reservation)
+	if l != nil && l.State == LegWaiting {
 		s.awaits(now, string(l.Call))
 	}
 }

@@ -25,7 +25,8 @@ func (s *State) requestDialIn(now time.Time, e DialInRequested) {
 }
 
 // dialledIn: the supervisor who was waited for keyed his code, and goes into the conference now.
-func (s *State) dialledIn(e SupervisorDialledIn) {
+func (s *State) dialledIn(now time.Time, e SupervisorDialledIn) {
+	s.customer(now, "")
 	if l := s.dialledLeg(e.Call, e.Invitation, ""); l != nil {
 		l.Address = cmp.Or(l.Address, e.From)
 	}

@@ -139,6 +139,21 @@ func (s *State) dialledLeg(call SID, label Label, offer ReservationSID) *Leg {
 	return &s.Legs[len(s.Legs)-1]
 }
 
+// ownsOffer: a leg's own callback names the offer that it was dialled for, whatever was guessed of it before, and of others.
+func (s *State) ownsOffer(l *Leg, offer ReservationSID) {
+	if l == nil || offer == "" || l.Told {
+		return
+	}
+	for i := range s.Legs {
+		o := &s.Legs[i]
+		comesBack := s.Invitation(o.Label) != nil && s.Invitation(o.Label).Reservation == offer
+		if o.Reservation == offer && !o.Told && !comesBack {
+			o.Reservation = ""
+		}
+	}
+	l.Reservation, l.Told = offer, true
+}
+
 // succeeds says whether a leg of which something is told for the first time is an invitation's from now on. TaskRouter has one agent after another rung,
 // and the last word of one may come when the next is rung already.
 func (s *State) succeeds(i *Invitation, offer ReservationSID) bool {
@@ -176,6 +191,7 @@ func (s *State) forgetLeg() {
 // legStatus: Twilio says how the call is of a leg that we had made.
 func (s *State) legStatus(now time.Time, e CallStatusChanged) {
 	l := s.dialledLeg(e.Call, e.Invitation, e.Reservation)
+	s.ownsOffer(l, e.Reservation)
 	if l == nil || l.Status == "" && l.Label == "" && e.Reservation == "" || terminal(l.Status) {
 		return
 	}

@@ -2,10 +2,12 @@ package call_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"holdfast/call"
 )
@@ -188,4 +190,72 @@ func TestACallThatNobodyTakesDoesNotGrowForEver(t *testing.T) {
 	require.Equal(t, call.StatusQueued, s.Status())
 	require.Len(t, s.Reservations, 64)
 	require.Equal(t, call.ReservationSID("WR999"), s.Reservations[63].Reservation, "the last are kept")
+}
+
+// asked is a call whose people asked for everybody whom they asked for in another before anything happened: what was told of that call can be told to it in
+// any order.
+func asked(live *call.State) call.State {
+	s := call.New(call.ID(customer), live.Settings)
+	s.Invited, s.Task.SID = live.Invited, live.Task.SID // nobody is looked for before it is known
+	for _, i := range live.Invitations {
+		s.Invitations = append(s.Invitations, call.Invitation{
+			Label: i.Label, Purpose: i.Purpose, Role: i.Role, Target: i.Target, By: i.By, Status: call.InvitationWanted, At: start, Until: start.Add(24 * time.Hour),
+			DialsIn: i.DialsIn, Reservation: i.Reservation,
+			Supervision: call.Supervision{Wanted: i.Supervision.Wanted, Private: i.Supervision.Private}, Task: call.Task{SID: i.Task.SID}, // by the answer to its making
+		})
+	}
+	return s
+}
+
+// observedOfAll is what Twilio said of a call, and of everybody who was brought in.
+func observedOfAll(s *call.State) string {
+	type task struct{ Wrapping, Canceled, Completed bool }
+	tasks, legs := map[call.Label]task{}, map[call.SID]string{}
+	for _, i := range s.Invitations {
+		tasks[i.Label] = task{i.Task.Wrapping, i.Task.Canceled, i.Task.Completed}
+	}
+	for _, l := range s.Legs {
+		legs[l.Call] = fmt.Sprint(l.Role, l.Label, l.Coaching, l.Mode(), l.Reservation)
+	}
+	return fmt.Sprint(observed(s), tasks, legs)
+}
+
+// Of people who are brought in, by tasks and by telephone, and of supervisors, too, the events of a whole call say the same in any order and however often they
+// are told.
+func TestOrderMakesNoDifferenceToThoseWhoAreBroughtIn(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := &dice{rapid.Uint64().Draw(t, "seed")}
+		w := &world{t: t}
+		w.dice, w.sure = d, map[string]int{
+			"flex": 99, "announced": 99, "ttl": 99, "answer": 0, "goes at once": 99, "patience": 600, "free": 0, "ring": 1,
+		}
+		actTogether(w)
+		actSupervising(w)
+		var heard []call.Event
+		live := drive(t, recording(w, &heard))
+		history := slices.DeleteFunc(heard, func(e call.Event) bool {
+			_, completed := e.(call.TaskCompleted) // keep the call open until everything was told
+			canceled, ok := e.(call.TaskCanceled)
+			return completed || ok && canceled.Task == task
+		})
+		tell := func(events []call.Event) call.State {
+			s := asked(&live)
+			for i, e := range events {
+				s.Apply(start.Add(time.Duration(i)*time.Millisecond), e)
+			}
+			return s
+		}
+		want := tell(history)
+		shuffled := slices.Clone(history)
+		for range d.roll(10) {
+			shuffled = append(shuffled, history[d.roll(uint64(len(history)))])
+		}
+		for i := len(shuffled) - 1; i > 0; i-- {
+			j := int(d.roll(uint64(i + 1)))
+			shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+		}
+		got := tell(shuffled)
+		require.Equal(t, observedOfAll(&want), observedOfAll(&got))
+	})
 }

@@ -122,6 +122,8 @@ type Leg struct {
 	Reservation ReservationSID `json:"reservation_sid,omitempty"`
 	Label       Label          `json:"label,omitempty"`  // of a leg that came by an invitation
 	Status      string         `json:"status,omitempty"` // Twilio's CallStatus, of a leg that we had dialled
+	// Told says that the leg's own callbacks named its offer: it is no guess.
+	Told bool `json:"told,omitempty"`
 
 	// Observed.
 	Conference          ConferenceSID  `json:"conference_sid,omitempty"` // where it is, or was last
