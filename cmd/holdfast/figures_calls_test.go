@@ -45,11 +45,11 @@ func standardCalls(t *testing.T, offered float64) (callFigures, bool) {
 		t.Logf("%.0f calls a second are too many: %s", offered, report.Text())
 		return callFigures{}, false
 	}
-	perCall := func(metric string) float64 { return metricOf(t, s.public, metric, "") / float64(calls) }
+	perCall := func(metric, labelled string) float64 { return metricOf(t, s.public, metric, labelled) / float64(calls) }
 	c := callFigures{
 		Calls: calls, Offered: offered, Reached: report.CallsPerSecond, Time: s.processorTime(t).since(before, calls),
-		Messages: perCall("holdfast_engine_messages_total"), Activities: perCall("holdfast_twilio_requests_total"),
-		Requests: report.Simulator.RequestsPerCall, Hooks: perCall("holdfast_webhooks_received_total"),
+		Messages: perCall("holdfast_engine_messages_total", ""), Activities: perCall("holdfast_twilio_requests_total", `"POST"`),
+		Requests: report.Simulator.RequestsPerCall, Hooks: perCall("holdfast_webhooks_received_total", ""),
 	}
 	t.Logf("%.0f offered: %+v", offered, c)
 	return c, true
