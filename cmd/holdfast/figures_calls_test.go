@@ -17,7 +17,7 @@ type callFigures struct {
 	Time                                  processorTime
 }
 
-// throughput offers more and more standard calls a second until somebody is lost or misses a ring, and then gives the raw engine as many messages and
+// throughput offers more and more standard calls a second until a call is lost or something happens that must not, and then gives the raw engine as many messages and
 // activities a call.
 func (f *figuresReport) throughput(t *testing.T) {
 	for _, offered := range []float64{10, 15, 20, 25, 30, 40, 50} {
