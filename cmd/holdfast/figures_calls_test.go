@@ -57,6 +57,7 @@ func standardCalls(t *testing.T, offered float64) (callFigures, bool) {
 
 type rateFigures struct {
 	Rate, Reached          float64
+	TooMany                bool // for the machine: calls were lost, or something happened that must not
 	Assignment, Hold, Wrap percentiles
 }
 
@@ -67,9 +68,11 @@ func (f *figuresReport) atRate(t *testing.T, rate float64) {
 	defer func() { require.NoError(t, s.stop(t.Context())) }()
 	report, err := s.run(t.Context(), people.RunConfig{Calls: int(30 * max(rate, 2)), Rate: rate, Seed: 2, Scenario: "standard", Second: second})
 	require.NoError(t, err)
-	requireOK(t, report)
+	if anyMachine := 5.0; rate <= anyMachine {
+		requireOK(t, report)
+	}
 	hook := report.Simulator.Webhooks["assignment"]
-	r := rateFigures{Rate: rate, Reached: report.CallsPerSecond, Assignment: percentiles{hook.P50, hook.P95, hook.P99}}
+	r := rateFigures{Rate: rate, Reached: report.CallsPerSecond, TooMany: !report.OK(), Assignment: percentiles{hook.P50, hook.P95, hook.P99}}
 	for _, a := range report.Actions {
 		switch a.Name {
 		case "hold":
