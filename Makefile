@@ -68,7 +68,7 @@ generate: ## write generated code anew
 	$(GO) generate ./...
 
 .PHONY: bench
-bench: tool-temporal ## measure everything together and write docs/benchmarks.md (a quarter of an hour, on a quiet machine)
+bench: tool-temporal ## measure everything together and write docs/benchmarks.md (ten minutes, on a quiet machine)
 	HOLDFAST_FIGURES=$(CURDIR)/docs/benchmarks.md $(GO) test -count=1 -timeout 40m -run TestFigures ./cmd/holdfast
 
 .PHONY: microbench

@@ -21,7 +21,7 @@ func (s *State) Apply(now time.Time, e Event) {
 	case SupervisorDialledIn:
 		s.dialledIn(now, e)
 	case EnqueueEnded:
-		// How the wait ended is told by the task and the conference; the call itself lives on.
+		s.queueLeft(now)
 	case ConferenceStarted:
 		s.conferenceStarted(e)
 	case ConferenceEnded:

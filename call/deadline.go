@@ -103,7 +103,7 @@ func (s *State) tick(now time.Time) {
 		case DeadlineVanish:
 			s.vanished(now, SID(d.Subject))
 		case DeadlineConfirm:
-			s.WantLook = true
+			s.WantLook = s.WantLook || d.Subject != subjectQueue || s.unmet()
 		case DeadlineSettle:
 			s.settleDue()
 		case DeadlineSilence:

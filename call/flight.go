@@ -30,6 +30,7 @@ const maxTries = 3
 const (
 	subjectConference = "conference"
 	subjectReadBack   = "read-back"
+	subjectQueue      = "queue" // no command's: what the queue's end should have been followed by
 )
 
 // flightOf says what a command is about, and which value it sets.

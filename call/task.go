@@ -52,6 +52,20 @@ func (s *State) talkOver() bool {
 	return s.customerGone() || s.Conference.Ended && s.customerWasIn(s.Conference.SID)
 }
 
+// queueLeft: the caller waits no longer. With whom he is, or why not, the task and the conference tell; if neither does, Twilio is asked, for somebody
+// may talk to him of whom no other event came.
+func (s *State) queueLeft(now time.Time) {
+	if s.unmet() {
+		s.setDeadline(DeadlineConfirm, subjectQueue, now.Add(s.Settings.ConfirmWithin))
+	}
+}
+
+// unmet says that the caller waits, as far as is known, and nobody is on the way to him.
+func (s *State) unmet() bool {
+	status := s.Status()
+	return status == StatusQueued || status == StatusReserved
+}
+
 // settleEnd sees to what the customer leaves behind. Twilio closes most of it by itself and gets its time for that; then the call is read
 // back, and what remains is closed by us.
 func (s *State) settleEnd(now time.Time) {

@@ -17,7 +17,7 @@ type callFigures struct {
 	Time                                  processorTime
 }
 
-// throughput offers more and more standard calls a second until somebody is lost or misses a ring, and then gives the raw engine as many messages and
+// throughput offers more and more standard calls a second until a call is lost or something happens that must not, and then gives the raw engine as many messages and
 // activities a call.
 func (f *figuresReport) throughput(t *testing.T) {
 	for _, offered := range []float64{10, 15, 20, 25, 30, 40, 50} {
@@ -45,11 +45,11 @@ func standardCalls(t *testing.T, offered float64) (callFigures, bool) {
 		t.Logf("%.0f calls a second are too many: %s", offered, report.Text())
 		return callFigures{}, false
 	}
-	perCall := func(metric string) float64 { return metricOf(t, s.public, metric, "") / float64(calls) }
+	perCall := func(metric, labelled string) float64 { return metricOf(t, s.public, metric, labelled) / float64(calls) }
 	c := callFigures{
 		Calls: calls, Offered: offered, Reached: report.CallsPerSecond, Time: s.processorTime(t).since(before, calls),
-		Messages: perCall("holdfast_engine_messages_total"), Activities: perCall("holdfast_twilio_requests_total"),
-		Requests: report.Simulator.RequestsPerCall, Hooks: perCall("holdfast_webhooks_received_total"),
+		Messages: perCall("holdfast_engine_messages_total", ""), Activities: perCall("holdfast_twilio_requests_total", `"POST"`),
+		Requests: report.Simulator.RequestsPerCall, Hooks: perCall("holdfast_webhooks_received_total", ""),
 	}
 	t.Logf("%.0f offered: %+v", offered, c)
 	return c, true
@@ -57,6 +57,7 @@ func standardCalls(t *testing.T, offered float64) (callFigures, bool) {
 
 type rateFigures struct {
 	Rate, Reached          float64
+	TooMany                bool // for the machine: calls were lost, or something happened that must not
 	Assignment, Hold, Wrap percentiles
 }
 
@@ -67,9 +68,11 @@ func (f *figuresReport) atRate(t *testing.T, rate float64) {
 	defer func() { require.NoError(t, s.stop(t.Context())) }()
 	report, err := s.run(t.Context(), people.RunConfig{Calls: int(30 * max(rate, 2)), Rate: rate, Seed: 2, Scenario: "standard", Second: second})
 	require.NoError(t, err)
-	requireOK(t, report)
+	if anyMachine := 5.0; rate <= anyMachine {
+		requireOK(t, report)
+	}
 	hook := report.Simulator.Webhooks["assignment"]
-	r := rateFigures{Rate: rate, Reached: report.CallsPerSecond, Assignment: percentiles{hook.P50, hook.P95, hook.P99}}
+	r := rateFigures{Rate: rate, Reached: report.CallsPerSecond, TooMany: !report.OK(), Assignment: percentiles{hook.P50, hook.P95, hook.P99}}
 	for _, a := range report.Actions {
 		switch a.Name {
 		case "hold":

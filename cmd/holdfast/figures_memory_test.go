@@ -75,7 +75,7 @@ func (f *figuresReport) memory(t *testing.T, calls int) {
 	}()
 	require.NoError(t, waitReady(alive, public))
 	m := memoryFigures{Calls: calls}
-	m.Idle, m.RSSIdle = memoryOf(t, public)
+	m.Idle, m.RSSIdle = settledMemory(t, public)
 
 	var talking atomic.Int64
 	for _, agent := range script.Centre.Agents {
@@ -117,22 +117,26 @@ func (f *figuresReport) memory(t *testing.T, calls int) {
 	f.Memories = append(f.Memories, m)
 }
 
-// settledMemory is the least heap that is seen once the figures stop falling.
-func settledMemory(t *testing.T, public string) (heap, rss float64) {
+// settledMemory is the least that is seen in the second half of half a minute. To ask so often makes garbage enough for a few collections.
+func settledMemory(t *testing.T, public string) (used, rss float64) {
 	t.Helper()
-	var heaps []float64
-	tick := time.NewTicker(2 * time.Second)
+	const asked = 300
+	seen := make([]float64, 0, asked)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for range 30 {
+	for range asked {
 		<-tick.C
-		h, r := memoryOf(t, public)
-		heaps, rss = append(heaps, h), r
+		var now float64
+		now, rss = memoryOf(t, public)
+		seen = append(seen, now)
 	}
-	return slices.Min(heaps[len(heaps)/2:]), rss
+	return slices.Min(seen[asked/2:]), rss
 }
 
-func memoryOf(t *testing.T, public string) (heap, rss float64) {
+// memoryOf is what is allocated and not yet collected, goroutines' stacks included, and what the process has of the machine's memory.
+func memoryOf(t *testing.T, public string) (used, rss float64) {
 	t.Helper()
 	const mega = 1 << 20
-	return metricOf(t, public, "go_memstats_heap_alloc_bytes", "") / mega, metricOf(t, public, "process_resident_memory_bytes", "") / mega
+	of := func(metric string) float64 { return metricOf(t, public, metric, "") / mega }
+	return of("go_memstats_heap_alloc_bytes") + of("go_memstats_stack_inuse_bytes"), of("process_resident_memory_bytes")
 }

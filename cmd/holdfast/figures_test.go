@@ -55,7 +55,7 @@ type figuresReport struct {
 	Go, Date, Commit string
 
 	Most     *callFigures // the most calls a second that went well
-	TooMany  float64      // offered a second, and somebody was lost or missed a ring; 0: nobody tried so many
+	TooMany  float64      // offered a second, and it did not go well; 0: nobody tried so many
 	Raw      *rawFigures
 	Rates    []rateFigures
 	Verified *verifiedFigures
