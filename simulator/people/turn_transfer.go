@@ -163,6 +163,7 @@ func (t transfer) accompany(ctx context.Context, d *desk, label string) (stays b
 		if d.a.r.pause(ctx, d.w, t.agentGoesAfter) {
 			d.leaveBehind()
 			d.fell = true
+			d.c.expectGuest(guest{takes: true, welcome: welcome{after: d.c.answerAfter}}) // himself, or somebody of the queue
 			d.a.r.tell(AgentHangsUp, d.a.entry.Name, d.call, "hangs up by mistake")
 			d.w.line.HangUp()
 			return false
