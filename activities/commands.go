@@ -94,11 +94,18 @@ func (a *Activities) updateParticipant(
 		_, err := x.voice().UpdateParticipant(string(conference), string(leg), params)
 		return err
 	})
-	if f := failureOf(err); f != nil && sent && f.Kind == call.FailureUnavailable && f.Status != http.StatusTooManyRequests && activity.IsActivity(ctx) {
-		// The engine gives this to the next attempt, in whichever process that is.
-		activity.RecordHeartbeat(ctx, "sent, and no answer")
-	}
+	noteUnanswered(ctx, sent, err)
 	return err
+}
+
+// unanswered is what an attempt leaves for the next one, in whichever process that is: the engine keeps it.
+const unanswered = "sent, and no answer"
+
+// noteUnanswered notes that a request was sent and nobody knows whether it took effect.
+func noteUnanswered(ctx context.Context, sent bool, err error) {
+	if f := failureOf(err); f != nil && sent && f.Kind == call.FailureUnavailable && f.Status != http.StatusTooManyRequests && activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx, unanswered)
+	}
 }
 
 // RemoveParticipant takes a leg out of its conference. One that is not there any more counts as taken out.

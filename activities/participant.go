@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	voice "github.com/twilio/twilio-go/rest/api/v2010"
@@ -119,17 +120,32 @@ func (a *Activities) CoachParticipant(ctx context.Context, c call.CoachParticipa
 	})
 }
 
-// MoveCustomer brings a customer who waits into the conference in which an agent waits for him. It ends with him.
+// MoveCustomer brings a customer who waits into the conference in which an agent waits for him. It ends with him: to move him there again would take him out
+// first, and so end it. If it was tried before and nobody knows whether it took effect, Twilio is asked first.
 // https://www.twilio.com/docs/voice/api/call-resource
 func (a *Activities) MoveCustomer(ctx context.Context, c call.MoveCustomer) error {
 	room, err := a.customersRoom(c)
 	if err != nil {
 		return err
 	}
-	return a.Twilio.send(ctx, prompt, routeCall, func(x *exchange) error {
+	if activity.IsActivity(ctx) && activity.HasHeartbeatDetails(ctx) {
+		now, err := a.readConference(ctx, "", call.TaskSID(c.Name))
+		if err != nil {
+			activity.RecordHeartbeat(ctx, unanswered)
+			return err
+		}
+		if slices.ContainsFunc(now.Participants, func(p call.Participant) bool { return p.Call == c.Leg }) {
+			return nil
+		}
+	}
+	sent := false
+	err = a.Twilio.send(ctx, prompt, routeCall, func(x *exchange) error {
+		sent = true
 		_, err := x.voice().UpdateCall(string(c.Leg), (&voice.UpdateCallParams{}).SetTwiml(string(room)))
 		return err
 	})
+	noteUnanswered(ctx, sent, err)
+	return err
 }
 
 // refused is the error of a command that Twilio need not be asked for.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -183,4 +184,33 @@ func TestACustomerIsBroughtIntoTheRoomThatEndsWithHim(t *testing.T) {
 	room := b.form(t, path).Get("Twiml")
 	require.Contains(t, room, `<Dial><Conference beep="false" startConferenceOnEnter="true" endConferenceOnExit="true" statusCallback="https://calls.example.com/conference?`)
 	require.Contains(t, room, `statusCallbackEvent="start end join leave mute hold modify">`+task+`</Conference></Dial>`)
+}
+
+func TestACustomerWhoMayBeInTheRoomAlreadyIsNotMovedAgain(t *testing.T) {
+	t.Parallel()
+	const move = "POST " + voiceAPI + "/Calls/" + customer + ".json"
+	for name, test := range map[string]struct {
+		there string
+		moved int
+	}{
+		"he is there": {`{"call_sid":"` + customer + `","status":"connected"}`, 0},
+		"he is not":   {`{"call_sid":"` + agentLeg + `","status":"connected"}`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, withCallback)
+			b.when("GET "+voiceAPI+"/Conferences.json", ok(`{"conferences":[{"sid":"`+conference+`","friendly_name":"`+task+`","status":"in-progress"}]}`))
+			b.when("GET "+voiceAPI+"/Conferences/"+conference+"/Participants.json", ok(`{"participants":[`+test.there+`]}`))
+			b.when(move, ok(`{"status":"in-progress"}`))
+			var suite testsuite.WorkflowTestSuite
+			env := suite.NewTestActivityEnvironment()
+			env.SetTestTimeout(30 * time.Second)
+			env.RegisterActivity(b.Activities)
+			env.SetHeartbeatDetails("sent, and no answer")
+			_, err := env.ExecuteActivity(b.MoveCustomer, call.MoveCustomer{Call: customer, Leg: customer, Name: task})
+			require.NoError(t, err)
+			moved := slices.DeleteFunc(slices.Clone(b.requests), func(r string) bool { return !strings.HasPrefix(r, "POST ") })
+			require.Len(t, moved, test.moved)
+		})
+	}
 }

@@ -118,17 +118,21 @@ func (c *Client) Request(ctx context.Context, id call.ID, actionID string, event
 		result, err := c.ask(ctx, accept, outcome, id, actionID, ask)
 		now := c.now()
 		at, late := toldTime(err, now)
-		if !late {
+		_, notReady := errors.AsType[*serviceerror.WorkflowNotReady](err)
+		if !late && !notReady {
 			return result, err
 		}
-		c.engineTime.learn(at, now)
+		if late {
+			c.engineTime.learn(at, now)
+		}
 		if tries == asks || !now.Before(deadline) {
 			return Result{}, ErrUnavailable
 		}
 	}
 }
 
-// asks is how often a request is sent: to learn the engine's time, by it, and once more should what was known of it have been wrong.
+// asks is how often a request is sent: to learn the engine's time, by it, and once more should what was known of it have been wrong. A request that comes
+// while the call ends is turned away by the engine, which then knows that it has ended, and is sent again too.
 const asks = 3
 
 // ask sends a request once. The contexts bound how long it may take to be accepted, and until its outcome is known.
@@ -223,6 +227,7 @@ func engineError(ctx context.Context, err error) error {
 		canceled  *serviceerror.Canceled
 		exhausted *serviceerror.ResourceExhausted
 		update    *client.WorkflowUpdateServiceTimeoutOrCanceledError
+		notReady  *serviceerror.WorkflowNotReady // its task failed, as one does that would end a workflow while a signal comes in
 	)
 	switch {
 	case err == nil:
@@ -230,7 +235,7 @@ func engineError(ctx context.Context, err error) error {
 	case errors.As(err, &notFound):
 		return ErrNotFound
 	case ctx.Err() != nil, errors.As(err, &away), errors.As(err, &late), errors.As(err, &canceled), errors.As(err, &exhausted),
-		errors.As(err, &update), errors.Is(err, context.DeadlineExceeded):
+		errors.As(err, &update), errors.As(err, &notReady), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:
 		return fmt.Errorf("workflows: %w", err)

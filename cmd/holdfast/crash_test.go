@@ -23,17 +23,20 @@ const slow = 150 * time.Millisecond
 // ordeal runs calls under faults, as `holdfast simulate --faults` does, and returns the report. `make soak` is the long run.
 func ordeal(t *testing.T, calls, agents int, second time.Duration, names ...string) *simulation {
 	t.Helper()
+	return endure(t, simulateCmd{Calls: calls, Agents: agents, Seed: 5, Scenario: people.Mix, Second: second, Faults: names})
+}
+
+func endure(t *testing.T, c simulateCmd) *simulation {
+	t.Helper()
 	requireEngine(t)
-	c := simulateCmd{
-		Calls: calls, Agents: agents, Seed: 5, Scenario: people.Mix, Second: second, Faults: names, DataDir: t.TempDir(),
-	}
+	c.DataDir = t.TempDir()
 	r, err := c.simulate(t.Context())
 	if err != nil || !r.OK() {
 		keepLogs(t, c.DataDir)
 	}
 	require.NoError(t, err)
 	require.True(t, r.OK(), r.text())
-	require.Equal(t, calls, r.Completed+r.Abandoned+r.Rejected, "every call came to its end")
+	require.Equal(t, c.Calls, r.Completed+r.Abandoned+r.Rejected, "every call came to its end")
 	t.Log("\n" + r.text())
 	return r
 }

@@ -15,6 +15,9 @@ import (
 // hurried is how long a simulated second takes where many calls are placed.
 const hurried = 20 * time.Millisecond
 
+// bearable is how long one takes where what goes wrong has to be made up for in real time.
+const bearable = 40 * time.Millisecond
+
 // TestTwoHundredCallsOfEverythingEndWell runs every scenario against every other. It has the machine to itself: beside tests that break things its people
 // would miss rings for want of a processor.
 func TestTwoHundredCallsOfEverythingEndWell(t *testing.T) { //nolint:paralleltest // as said above
@@ -36,6 +39,21 @@ func TestTwoHundredCallsOfEverythingEndWell(t *testing.T) { //nolint:paralleltes
 			for _, wanted := range []string{"transfer", "transfer-complete", "supervise", "supervise-mode", "join", "hold", "wrap-up"} {
 				require.Positive(t, verified(r, wanted), wanted)
 			}
+		})
+	}
+}
+
+// TestEverythingGoesOnWhileTwilioAndTheNetworkMisbehave is the same with every fault but kills. `make soak` is the long run, with kills.
+func TestEverythingGoesOnWhileTwilioAndTheNetworkMisbehave(t *testing.T) { //nolint:paralleltest // as said above
+	for _, seed := range []uint64{1, 2, 3} {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { //nolint:paralleltest // one after another
+			r := endure(t, simulateCmd{
+				Calls: 40, Agents: 14, Seed: seed, Scenario: people.Mix, Second: bearable,
+				Faults: []string{"doubled", "reordered", "delayed", "dropped", "429", "500", "timeout"},
+			})
+			require.Positive(t, verified(r.Report, "transfer"))
+			require.Positive(t, verified(r.Report, "hold"))
+			require.Positive(t, r.Faults["dropped"])
 		})
 	}
 }

@@ -18,6 +18,8 @@ type desk struct {
 	fell    bool // his browser died in it, or he hung up by mistake
 	excused bool // what takes him out of the call is known: he handed it on, or a supervisor took it
 
+	consulted *watch // whom he consults; nil: nobody
+
 	call   string // the call's ID, once the desktop has shown it
 	unsure bool   // an action was accepted and not verified: what comes next may be refused with reason
 }

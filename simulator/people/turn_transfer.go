@@ -167,6 +167,7 @@ func (t transfer) accompany(ctx context.Context, d *desk, label string) (stays b
 		if d.a.r.pause(ctx, d.w, t.agentGoesAfter) {
 			d.leaveBehind()
 			d.fell = true
+			d.c.expectGuest(guest{takes: true, welcome: welcome{after: d.c.answerAfter}}) // himself, or somebody of the queue
 			d.a.r.tell(AgentHangsUp, d.a.entry.Name, d.call, "hangs up by mistake")
 			d.w.line.HangUp()
 			return false
@@ -216,6 +217,8 @@ func (t transfer) consult(ctx context.Context, d *desk, label string) (stays boo
 	}
 	s, _ := d.c.now()
 	other := s.guest.w
+	d.consulted = other
+	defer func() { d.consulted = nil }()
 	hears := func(what string, a, b *watch, wanted bool) {
 		r.hears(ctx, d.call, what, a, b, wanted)
 		r.hears(ctx, d.call, what, b, a, wanted)
@@ -317,6 +320,8 @@ func (d *desk) ask(ctx context.Context, action, path string, body any, may ...st
 	case got.status == http.StatusAccepted:
 		d.unsure = true
 	case action == "transfer": // what it came to is in the call's books
+	case d.consulted != nil && d.consulted.until(ctx, verifiedGrace, func(v view) bool { return v.ended || !v.joined }):
+		// Who was consulted is gone, by his own will or because his offer ran out as he came: there is nothing to be done with him.
 	case !slices.Contains(may, got.problem.Code) && !d.unsure && !d.ending(ctx) && !d.c.callerGone():
 		d.a.r.violation(d.call, "%s was refused in the middle of a talk: %s", action, got)
 	}
