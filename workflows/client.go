@@ -118,21 +118,17 @@ func (c *Client) Request(ctx context.Context, id call.ID, actionID string, event
 		result, err := c.ask(ctx, accept, outcome, id, actionID, ask)
 		now := c.now()
 		at, late := toldTime(err, now)
-		_, notReady := errors.AsType[*serviceerror.WorkflowNotReady](err)
-		if !late && !notReady {
+		if !late {
 			return result, err
 		}
-		if late {
-			c.engineTime.learn(at, now)
-		}
+		c.engineTime.learn(at, now)
 		if tries == asks || !now.Before(deadline) {
 			return Result{}, ErrUnavailable
 		}
 	}
 }
 
-// asks is how often a request is sent: to learn the engine's time, by it, and once more should what was known of it have been wrong. A request that comes
-// while the call ends is turned away by the engine, which then knows that it has ended, and is sent again too.
+// asks is how often a request is sent: to learn the engine's time, by it, and once more should what was known of it have been wrong.
 const asks = 3
 
 // ask sends a request once. The contexts bound how long it may take to be accepted, and until its outcome is known.
