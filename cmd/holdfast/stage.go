@@ -231,12 +231,11 @@ func scaled(second time.Duration) call.Settings {
 	s.ConnectWithin = s.Ring + 15*time.Second
 	s.TransferWithin = scale(s.TransferWithin, 3*time.Second)
 	s.RejoinWithin = scale(s.RejoinWithin, time.Second)
-	s.QueueAgainWithin = scale(s.QueueAgainWithin, 3*time.Second)
+	s.QueueAgainWithin = scale(2*time.Minute, 5*time.Second)
 	s.VanishGrace = scale(s.VanishGrace, time.Second)
 	s.SettleWithin = scale(s.SettleWithin, 2*time.Second)
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)
 	s.LookAfter = scale(s.LookAfter, 15*time.Second)
-	s.QueueAgainWithin = 2 * time.Minute // the task's time to live is Twilio's, whose seconds are short
 	return s
 }
 
