@@ -132,6 +132,31 @@ type (
 		Leg  SID    `json:"leg"`
 		Name string `json:"name"`
 	}
+	// PlaceCall dials a customer for a bot. The call that it made comes back in [CommandSucceeded]. It is never dialled twice: a repeat looks for it
+	// first.
+	PlaceCall struct {
+		Call    ID            `json:"call_id"`
+		To      string        `json:"to"`
+		From    string        `json:"from"`
+		Session string        `json:"session"`
+		Machine string        `json:"machine,omitempty"` // see [CallRequested]
+		Ring    time.Duration `json:"ring"`
+		At      time.Time     `json:"at"` // none that is older is it
+	}
+	// EnqueueCaller puts a caller whom a bot has into the queue, told so before. A session that handed him over meanwhile is left alone.
+	EnqueueCaller struct {
+		Call    ID      `json:"call_id"`
+		Leg     SID     `json:"leg"`
+		To      string  `json:"to,omitempty"` // the number that was dialled
+		Session string  `json:"session,omitempty"`
+		Handoff Handoff `json:"handoff"`
+	}
+	// SummariseHandoff has the bot's brain, or failing that a rule, say what was talked about, and merges the six attributes of the handoff into the task.
+	SummariseHandoff struct {
+		Task    TaskSID `json:"task_sid"`
+		Session string  `json:"session,omitempty"`
+		Handoff Handoff `json:"handoff"`
+	}
 	// ReadBack asks Twilio for the state of everything that the call owns; its result is [CallReadBack]. Empty fields are not known.
 	ReadBack struct {
 		Call        ID             `json:"call_id,omitempty"` // whose Tasks are, where their labels alone are known
@@ -170,6 +195,9 @@ func (CreateTask) command()          {}
 func (AcceptReservation) command()   {}
 func (WrapUpReservation) command()   {}
 func (MoveCustomer) command()        {}
+func (PlaceCall) command()           {}
+func (EnqueueCaller) command()       {}
+func (SummariseHandoff) command()    {}
 func (ReadBack) command()            {}
 
 // CodeAgentUnavailable is our own code of the [Failure] of a [CreateTask] for an agent who is not available. Twilio's begin at 10000.

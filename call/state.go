@@ -39,6 +39,8 @@ type Settings struct {
 	RescueMusic string `json:"rescue_music,omitempty"`
 	// NotAnswering is where an agent goes whose phone rang in vain; "" leaves him where he is.
 	NotAnswering AvailabilitySID `json:"not_answering,omitempty"`
+	// BotLongest is how long a bot may have the caller.
+	BotLongest time.Duration `json:"bot_longest,omitempty"`
 	// Floor says that what becomes of an agent whose phone rang in vain is decided for the whole workspace: the call tells, and moves nobody.
 	Floor bool `json:"floor,omitempty"`
 }
@@ -57,6 +59,7 @@ func DefaultSettings() Settings {
 		RejoinWithin:     20 * time.Second,
 		QueueAgainWithin: 5 * time.Minute,
 		RescuePriority:   10,
+		BotLongest:       30 * time.Minute,
 	}
 }
 
@@ -66,6 +69,8 @@ type Status string
 // Statuses.
 const (
 	StatusUnknown    Status = ""
+	StatusDialling   Status = "dialling"   // a bot calls the customer, who has not answered yet
+	StatusBot        Status = "bot"        // with a bot
 	StatusQueued     Status = "queued"     // waits for an agent
 	StatusReserved   Status = "reserved"   // an agent is reserved and not yet rung
 	StatusConnecting Status = "connecting" // an agent is rung, or waits in the conference for the customer
@@ -244,6 +249,8 @@ type State struct {
 	WrappingAt time.Time `json:"wrapping_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at,omitzero"`
 
+	Account        string        `json:"account,omitempty"` // whose call it is, if not Holdfast's own
+	Bot            BotPhase      `json:"bot,omitzero"`
 	Legs           []Leg         `json:"legs"` // the customer's first
 	Task           Task          `json:"task"`
 	Reservations   []Reservation `json:"reservations,omitempty"` // oldest first

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// SessionState is where a bot's conversation is.
+type SessionState string
+
+// Session states.
+const (
+	SessionOpen       SessionState = "open"
+	SessionHandingOff SessionState = "handing-off" // somebody puts the caller into the queue; nobody else may
+	SessionClosed     SessionState = "closed"
+)
+
+// Errors of the bots' part of the store, for errors.Is.
+var (
+	// ErrTurnTaken says that a turn was answered before, or the session is no longer open; the session as it is comes with it.
+	ErrTurnTaken = errors.New("the turn was answered before")
+	// ErrCapped says that as many sessions are open as the bot may have.
+	ErrCapped = errors.New("the bot has as many open sessions as it may have")
+	// ErrInboundTaken says that another bot answers the connection's calls.
+	ErrInboundTaken = errors.New("another bot answers the calls of this connection")
+	// ErrNoSecretKeys says that a token cannot be kept or read for want of a key.
+	ErrNoSecretKeys = errors.New("no secret keys are set")
+)
+
+// ConnectionRow is a line, or a workspace, with what it takes to use it; its token is never in it.
+type ConnectionRow struct {
+	ID              string
+	Kind            string // "voice" or "workspace"
+	Name            string
+	Description     string
+	AccountSID      string
+	PhoneNumber     string
+	Voice           string
+	SpeechModel     string
+	Region, Edge    string
+	WorkspaceSID    string
+	RoutingWorkflow string
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+// Credentials are what it takes to act for an account.
+type Credentials struct {
+	Connection   string
+	AccountSID   string
+	AuthToken    string // never logged
+	Region, Edge string
+}
+
+// BotRow is a bot: what it is set to, and what it runs with.
+type BotRow struct {
+	ID        string
+	Name      string
+	Settings  json.RawMessage // bot.Settings
+	Revision  int64           // counts changes of the settings and attachments
+	Running   json.RawMessage // a [RunningBot]; null while stopped
+	RunsSince int64           // the revision that runs; 0: none
+	State     string          // stopped, starting, running, stopping, error
+	Error     string          // in words that lead to the fix
+	CreatedAt time.Time
+	UpdatedAt time.Time
+
+	Connections []BotConnection // attached, by ID
+}
+
+// BotConnection is a connection that is attached to a bot.
+type BotConnection struct {
+	Connection string `json:"connection"`
+	Inbound    bool   `json:"inbound"` // the bot answers its calls, not only calls from it
+}
+
+// RunningBot is what a bot runs with: settings and lines as they were when it started.
+type RunningBot struct {
+	Name        string          `json:"name"`
+	Settings    json.RawMessage `json:"settings"`
+	Connections []RunningLine   `json:"connections"`
+}
+
+// RunningLine is a connection as the bot started with it.
+type RunningLine struct {
+	BotConnection
+	Name        string `json:"name"`
+	AccountSID  string `json:"account_sid"`
+	PhoneNumber string `json:"phone_number"`
+	Voice       string `json:"voice"`
+	SpeechModel string `json:"speech_model"`
+}
+
+// BotLogLine is what happened to a bot's line, for people.
+type BotLogLine struct {
+	At         time.Time
+	Bot        string
+	Connection string // "" of the bot itself
+	Level      string // info, warn, error
+	Message    string
+}
+
+// SessionRow is a bot's conversation with a caller.
+type SessionRow struct {
+	ID               string
+	Bot              string
+	Connection       string
+	AccountSID       string
+	Call             string // the call's ID
+	CallSID          string // "" of an outbound call that Twilio has not taken yet
+	Direction        string // inbound, outbound
+	Caller, Called   string
+	State            SessionState
+	Outcome          string // completed, handed-off, abandoned, transferred, busy, no-answer, failed, canceled, machine
+	Turn             int
+	Dialogue         json.RawMessage // bot.Dialogue
+	Answer           json.RawMessage // the answer to Turn, as its webhook got it
+	SpeakingUntil    time.Time       // about when the bot's last sentence is over
+	Handoff          json.RawMessage
+	Custom           json.RawMessage
+	Summary          string
+	FlexTask         string
+	FlexReservation  string
+	FlexConversation string
+	OpenedAt         time.Time
+	ClosedAt         time.Time
+}
+
+// SessionMessage is a message of a transcript.
+type SessionMessage struct {
+	Session  string
+	Number   int // from 1, without gaps
+	Turn     int
+	At       time.Time
+	Speaker  string
+	Text     string
+	Heard    string
+	Cut      bool
+	Language string
+}
