@@ -111,14 +111,15 @@ func (s *Simulator) AccountSID() string { return s.cfg.AccountSID }
 // AuthToken authenticates and signs for the account.
 func (s *Simulator) AuthToken() string { return s.cfg.AuthToken }
 
-// goroutine runs f as one of the simulator's goroutines, which Close waits for. After Close it does nothing.
-func (s *Simulator) goroutine(f func()) {
+// goroutine runs f as one of the simulator's goroutines, which Close waits for. After Close it does nothing, and says false.
+func (s *Simulator) goroutine(f func()) bool {
 	s.running.Lock()
 	defer s.running.Unlock()
 	if s.closed {
-		return
+		return false
 	}
 	s.wg.Go(f)
+	return true
 }
 
 // seconds scales n of Twilio's seconds to real time.

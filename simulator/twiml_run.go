@@ -121,7 +121,7 @@ func (p *player) do(verb *element) step {
 	switch verb.name {
 	case "Say":
 		p.answer()
-		return p.repeat(verb, verb.text, sentence(verb.text))
+		return p.say(verb)
 	case "Play":
 		p.answer()
 		return p.sound(verb)
@@ -262,6 +262,7 @@ func (p *player) jumpTo(ref, method string, params url.Values) step {
 }
 
 func (p *player) warn(code int, message string) {
+	p.s.stats.warned(code)
 	p.s.log.Warn("TwiML", "code", code, "message", message, "call", p.c.sid, "url", p.base)
 }
 

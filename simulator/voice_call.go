@@ -40,6 +40,7 @@ type voiceCall struct {
 	sipCode      int // of the end, 0 for none
 	created      time.Time
 	updated      time.Time
+	dialed       time.Time // an outbound leg's first ring
 	started      time.Time // answered
 	ended        time.Time
 	callback     statusCallback
@@ -59,6 +60,8 @@ type voiceCall struct {
 	participant *participant
 	bridge      *bridge
 	gathering   *gathering
+	detector    *detector // listens for an answering machine
+	answeredBy  string    // what it found
 
 	lastTask string // of the last Enqueue
 	task     string // the task whose instruction dialled this leg, "" for any other leg
@@ -190,6 +193,9 @@ func (s *Simulator) callParams(c *voiceCall) url.Values {
 	v.Set("Direction", c.direction)
 	if c.parent != "" {
 		v.Set("ParentCallSid", c.parent)
+	}
+	if c.answeredBy != "" {
+		v.Set("AnsweredBy", c.answeredBy)
 	}
 	for prefix, address := range map[string]string{"From": c.from, "Caller": c.from, "To": c.to, "Called": c.to} {
 		if !strings.HasPrefix(address, "+") {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // uri is a relative address of the 2010 API.
@@ -45,6 +46,9 @@ func (s *Simulator) createCall(q *request) (int, any) {
 		return fail(bad)
 	}
 	if bad := q.callOptions(); bad != nil {
+		return fail(bad)
+	}
+	if p.detect, bad = q.detection(); bad != nil {
 		return fail(bad)
 	}
 	c := s.newCallLocked(directionAPI, from, to)
@@ -175,9 +179,17 @@ func (s *Simulator) listCalls(q *request) (int, any) {
 	}
 	items := newestFirst(s.voice.callOrder, func(c *voiceCall) bool {
 		return q.matches("To", c.to) && q.matches("From", c.from) && q.matches("ParentCallSid", c.parent) &&
-			q.matches("Status", c.status) && start.match(c.started) && end.match(c.ended)
+			q.matches("Status", c.status) && start.match(c.begun()) && end.match(c.ended)
 	})
 	return list2010(q, "calls", items, func(c *voiceCall) string { return c.sid }, s.renderCall)
+}
+
+// begun is a call's start_time: when it was dialed, or came in; zero while it is queued.
+func (c *voiceCall) begun() time.Time {
+	if c.direction == directionInbound {
+		return c.created
+	}
+	return c.dialed
 }
 
 // matches reports whether a list filter is absent or equals value.
@@ -264,8 +276,8 @@ func (s *Simulator) renderCall(c *voiceCall) any {
 		"to": c.to, "to_formatted": c.to, "from": c.from, "from_formatted": c.from,
 		"phone_number_sid": numberSID, "status": c.status, "direction": c.direction,
 		"date_created": rfcDate(c.created), "date_updated": rfcDate(c.updated),
-		"start_time": rfcDate(c.started), "end_time": rfcDate(c.ended), "duration": duration,
-		"price": nil, "price_unit": "USD", "answered_by": nil, "api_version": apiVersion,
+		"start_time": rfcDate(c.begun()), "end_time": rfcDate(c.ended), "duration": duration,
+		"price": nil, "price_unit": "USD", "answered_by": orNil(c.answeredBy), "api_version": apiVersion,
 		"forwarded_from": nil, "group_sid": nil, "caller_name": nil,
 		"queue_time": "0", "trunk_sid": nil,
 		"uri": s.uri("/Calls/%s.json", c.sid), "subresource_uris": uris,
