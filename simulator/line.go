@@ -206,7 +206,7 @@ func (s *Simulator) dial(from, to string) (Line, error) {
 	if n == nil {
 		return nil, fmt.Errorf("dial %s: no such number", to)
 	}
-	c := s.newCallLocked(directionInbound, from, to)
+	c := s.newCallLocked(n.account, directionInbound, from, to)
 	c.number = n
 	c.status = callRinging
 	c.fallback, c.fallbackVerb = n.voiceFallbackURL, n.voiceFallbackMethod

@@ -108,7 +108,7 @@ func (g *gathering) partialLocked() {
 	params.Set("UnstableSpeechResult", strings.Join(plain[stable:], " "))
 	params.Set("SequenceNumber", strconv.Itoa(g.partials))
 	g.partials++
-	g.s.sendLocked(hook{Method: g.partialMethod, URL: g.partial, Params: params, Kind: kindPartial, Subject: g.c.sid})
+	g.s.sendLocked(hook{Method: g.partialMethod, URL: g.partial, Params: params, Kind: kindPartial, Subject: g.c.sid, Account: g.c.account})
 }
 
 // kindPartial is what partial results count as in Stats.

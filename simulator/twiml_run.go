@@ -280,7 +280,7 @@ func (p *player) load(from *source) (*element, bool) {
 	}
 	var root *element
 	p.s.mu.Lock()
-	h := hook{Method: from.method, URL: from.url, Params: p.s.callParams(p.c), Kind: from.kind, Subject: p.c.sid}
+	h := hook{Method: from.method, URL: from.url, Params: p.s.callParams(p.c), Kind: from.kind, Subject: p.c.sid, Account: p.c.account}
 	maps.Copy(h.Params, from.params)
 	if p.place == onCall {
 		h.Fallback, h.FallbackMethod = p.c.fallback, p.c.fallbackVerb

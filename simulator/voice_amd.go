@@ -193,7 +193,7 @@ func (s *Simulator) whoAnswered(ctx context.Context, c *voiceCall, rules *detect
 		}
 		params := s.callParams(c)
 		params.Set("MachineDetectionDuration", strconv.Itoa(int(1000*s.elapsed(begun))))
-		s.sendLocked(hook{Method: rules.callbackM, URL: rules.callback, Params: params, Kind: kindDetection, Subject: c.sid})
+		s.sendLocked(hook{Method: rules.callbackM, URL: rules.callback, Params: params, Kind: kindDetection, Subject: c.sid, Account: c.account})
 	})
 }
 
