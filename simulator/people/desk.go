@@ -95,9 +95,9 @@ func (d *desk) learn(ctx context.Context) bool {
 		}
 		return false
 	}
-	if w := d.c.callerWatch(); w != nil && w.line.CallSID() != d.call {
+	if w := d.c.callerWatch(); w != nil && d.c.id() != d.call {
 		d.a.r.violation(d.call, "%s talks to %s in call %s, and the desktop says %s",
-			d.a.entry.Name, d.c.caller, w.line.CallSID(), d.call)
+			d.a.entry.Name, d.c.caller, d.c.id(), d.call)
 	}
 	return true
 }

@@ -32,6 +32,9 @@ type plan struct {
 	// The agent's phone is to be answered by a voicemail first, as often as this.
 	voicemails int
 
+	// What he does while a bot has him; nil: no bot answers.
+	bot *botPlan
+
 	// The agent.
 	declinesFirst    int  // how many offers are rejected on the desktop before one is accepted
 	ownInstruction   bool // the desktop accepts without Holdfast
@@ -57,6 +60,7 @@ const (
 	agentLeaves ender = "the agent left by the API"
 	agentEnds   ender = "the agent ended the call by the API"
 	agentDies   ender = "the agent's line dropped"
+	botEnds     ender = "the bot ended the call"
 	guestHangs  ender = "somebody who was brought in hung up"
 	nobodyCame  ender = "nobody came back to the caller"
 	runEnds     ender = "the run was stopped"
