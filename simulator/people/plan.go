@@ -3,6 +3,8 @@ package people
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 )
 
 // A plan is everything that is decided for one call before it is placed: what the caller does, and what the agent who
@@ -118,6 +120,17 @@ func newPlanner(script *Script, name string, seed uint64) (*planner, error) {
 		return nil, fmt.Errorf("script %q: its mix leaves no scenario that its numbers allow", script.Name)
 	}
 	return p, nil
+}
+
+// asBuilt is the script without the numbers that bots would answer, where none were made.
+func (s *Script) asBuilt(centre *Centre) *Script {
+	built := *s
+	if len(centre.Bots) == 0 {
+		built.Centre.Numbers = slices.DeleteFunc(slices.Clone(s.Centre.Numbers), func(n NumberScript) bool {
+			return strings.HasPrefix(n.Entrance, entranceBot)
+		})
+	}
+	return &built
 }
 
 // lacks says what the script would need for a scenario; empty: nothing.

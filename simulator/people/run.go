@@ -174,7 +174,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 	if cfg.Second == 0 {
 		cfg.Second = time.Second
 	}
-	p, err := newPlanner(script, cfg.Scenario, cfg.Seed)
+	p, err := newPlanner(script.asBuilt(centre), cfg.Scenario, cfg.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("run: %w", err)
 	}
