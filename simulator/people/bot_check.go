@@ -167,7 +167,7 @@ func (r *run) checkSession(ctx context.Context, c *conversation, call apiCall, w
 	if got.State != "closed" {
 		wrong("the call is over, and its session is %s", quoteOr(got.State, "nothing"))
 	}
-	if want := c.bot.expectedSession(); got.Outcome != want && !(c.bot.ends == goesInQueue && got.Outcome == "handed-off") {
+	if want := c.bot.expectedSession(); got.Outcome != want && (c.bot.ends != goesInQueue || got.Outcome != "handed-off") {
 		wrong("the session's outcome is %s, and should be %q", quoteOr(got.Outcome, "none"), want)
 	}
 	if got.CallSID != s.caller.line.CallSID() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,12 +29,12 @@ const keptSayings = 200
 func (v *view) listen(e simulator.LineEvent, at time.Time) {
 	switch {
 	case e.Kind == simulator.LineHears && len(v.said) < keptSayings && !strings.Contains(e.Detail, "://"):
-		v.said = append(v.said[:len(v.said):len(v.said)], saying{text: e.Detail, from: at}) // who has an older view keeps it
+		v.said = append(slices.Clip(v.said), saying{text: e.Detail, from: at}) // who has an older view keeps it
 	case e.Kind == simulator.LineHeard:
 		for i := len(v.said) - 1; i >= 0; i-- {
 			if s := v.said[i]; !s.over() && strings.HasPrefix(s.text, e.Detail) {
 				s.until, s.heard, s.cut = at, e.Detail, e.Cut
-				said := append([]saying(nil), v.said...)
+				said := slices.Clone(v.said)
 				said[i] = s
 				v.said = said
 				return

@@ -172,7 +172,7 @@ func (d *desk) finish(ctx context.Context) {
 	case agentDies:
 		d.a.r.tell(AgentCrashes, name, d.call, "vanishes: the browser died")
 		d.a.crash()
-	case nobody, callerEnds, callerLost, runEnds, guestHangs, nobodyCame: // somebody else was faster
+	case nobody, callerEnds, callerLost, runEnds, botEnds, guestHangs, nobodyCame: // somebody else was faster
 	}
 }
 
