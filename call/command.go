@@ -165,7 +165,8 @@ type (
 		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 		Conference  ConferenceSID  `json:"conference_sid,omitempty"`
 		Tasks       []AskedTask    `json:"tasks,omitempty"`
-		Calls       []SID          `json:"calls,omitempty"` // legs that are on their way into the conference, or were
+		Calls       []SID          `json:"calls,omitempty"`     // legs that are on their way into the conference, or were
+		SeekTask    bool           `json:"seek_task,omitempty"` // a bot handed the customer over: his task is sought by his call
 	}
 )
 

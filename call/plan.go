@@ -16,6 +16,7 @@ func (s *State) Plan() []Command {
 		}
 	}
 	s.planEnd(add)
+	s.planBot(add)
 	s.planMove(add)
 	for i := range s.Legs {
 		s.planLeg(&s.Legs[i], add)
@@ -130,7 +131,7 @@ func (s *State) planReservation(r *Reservation, add func(Command)) {
 		add(RejectReservation{Task: r.Task, Reservation: r.Reservation, Availability: r.DeclinedTo})
 	case r.WantAccepted && !r.Instructed && !s.WantEnd:
 		add(InstructReservation{
-			Call: s.ID, Task: r.Task, Reservation: r.Reservation, To: r.Address, From: s.To, Ring: s.Settings.Ring,
+			Call: s.ID, Task: r.Task, Reservation: r.Reservation, To: r.Address, From: s.line(), Ring: s.Settings.Ring,
 		})
 	}
 }
@@ -144,6 +145,7 @@ func (s *State) look() ReadBack {
 	if c := s.Customer(); c != nil {
 		l.Customer = c.Call
 	}
+	l.SeekTask = s.Bot.Enqueued && s.Task.SID == "" && l.Customer != ""
 	for i := range s.Reservations {
 		if r := &s.Reservations[i]; !r.lapsed() && s.invitationOf(r.Task) == nil {
 			l.Reservation = r.Reservation
