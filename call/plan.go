@@ -7,7 +7,9 @@ func (s *State) Plan() []Command {
 		return nil
 	}
 	var plan []Command
+	account := s.account()
 	add := func(c Command) {
+		c = in(account, c)
 		subject, _ := flightOf(c)
 		tries := s.tries(subject, Kind(c))
 		looking := s.WantLook || s.flying(subjectReadBack) // after a try that came to nothing we look before we try again
