@@ -47,7 +47,9 @@ func (d *Dialogue) gather(s Settings, in Input, r Reply) gathered {
 		}
 		g.failed = g.failed || p.Failed
 		if g.handOff == nil && p.HandOff != nil {
-			g.handOff = p.HandOff
+			h := *p.HandOff
+			h.Reason, h.Summary = hideKeys(h.Reason, in.Digits, keyedMark), hideKeys(h.Summary, in.Digits, keyedMark)
+			g.handOff = &h
 		}
 		if g.transfer == "" {
 			g.transfer = p.Transfer

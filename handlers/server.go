@@ -32,6 +32,8 @@ type Config struct {
 	Engine ActionEngine
 	// Agents moves agents; nil moves none, and answers 503 to whoever asks.
 	Agents AgentControl
+	// Bots starts and stops bots; nil starts none, and answers 503 to whoever asks.
+	Bots BotLife
 	// WorkspaceSID (WS) is the workspace whose breaker is told where people put agents.
 	WorkspaceSID string
 	// Keys are those who may use the API. Required; an empty ring lets nobody in.
@@ -149,7 +151,7 @@ func (s *Server) mountAPI() {
 		s.mountCodec(cfg.Codec)
 	}
 	RegisterHandlers(s.echo, NewStrictHandler(&api{
-		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, workspace: cfg.WorkspaceSID, feed: s.feed, steps: steps, log: cfg.Logger, metrics: s.metrics,
+		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, bots: cfg.Bots, workspace: cfg.WorkspaceSID, feed: s.feed, steps: steps, log: cfg.Logger, metrics: s.metrics,
 		wait: cfg.ActionWait, heartbeat: cfg.Heartbeat, write: cfg.StreamWrite,
 	}, nil))
 }
