@@ -25,14 +25,18 @@ type bornBots struct {
 	changed []string
 }
 
-func (l *bornBots) StartBot(ctx context.Context, id string) error {
+func (l *bornBots) StartBot(ctx context.Context, id string) (workflows.BotResult, error) {
 	if l.slow {
 		<-ctx.Done()
-		return fmt.Errorf("%w: %w", workflows.ErrUnverified, ctx.Err())
+		return workflows.BotResult{}, fmt.Errorf("%w: %w", workflows.ErrUnverified, ctx.Err())
 	}
 	if l.err != nil {
-		return l.err
+		return workflows.BotResult{}, l.err
 	}
+	return workflows.BotResult{}, l.run(ctx, id)
+}
+
+func (l *bornBots) run(ctx context.Context, id string) error {
 	row, err := l.store.Bot(ctx, id)
 	if err != nil {
 		return err
@@ -48,14 +52,16 @@ func (l *bornBots) StartBot(ctx context.Context, id string) error {
 	return errors.Join(l.store.SetBotRunning(ctx, id, running, row.Revision), l.store.SetBotState(ctx, id, store.BotRunning, ""))
 }
 
-func (l *bornBots) StopBot(ctx context.Context, id string) error {
+func (l *bornBots) StopBot(ctx context.Context, id string) (workflows.BotResult, error) {
 	if l.err != nil {
-		return l.err
+		return workflows.BotResult{}, l.err
 	}
-	return errors.Join(l.store.SetBotRunning(ctx, id, nil, 0), l.store.SetBotState(ctx, id, store.BotStopped, ""))
+	return workflows.BotResult{}, errors.Join(l.store.SetBotRunning(ctx, id, nil, 0), l.store.SetBotState(ctx, id, store.BotStopped, ""))
 }
 
-func (l *bornBots) RestartBot(ctx context.Context, id string) error { return l.StartBot(ctx, id) }
+func (l *bornBots) RestartBot(ctx context.Context, id string) (workflows.BotResult, error) {
+	return l.StartBot(ctx, id)
+}
 
 func (l *bornBots) BotChanged(_ context.Context, id string) error {
 	l.changed = append(l.changed, id)
