@@ -36,7 +36,7 @@ type output struct {
 
 type callListCmd struct {
 	output
-	State []string `help:"Only calls in these states: queued, reserved, connecting, talking, held, wrapping, ended."`
+	State []string `help:"Only calls in these states: dialling, bot, queued, reserved, connecting, talking, held, wrapping, ended."`
 	Queue string   `help:"Only calls of this queue, by SID or name."`
 	Agent string   `placeholder:"WK…" help:"Only calls of this agent."`
 	Limit int      `default:"50" help:"How many at most (${default})."`
