@@ -105,6 +105,9 @@ func (d *Dialogue) Answer(s Settings, in Input, r Reply, now time.Time) Answer {
 	d.Pending = false
 	g := d.gather(s, in, r)
 	transfer, known := s.target(g.transfer)
+	if g.handOff == nil && !known && g.promised() {
+		g.handOff = &HandOff{Reason: reasonPromise, By: byModel} // also where it failed after: what came before was meant
+	}
 	if g.handOff == nil && !g.end && !known && (r.Err != nil || len(g.say) == 0) {
 		return d.failed(s, g.say, now)
 	}
@@ -120,13 +123,6 @@ func (d *Dialogue) Answer(s Settings, in Input, r Reply, now time.Time) Answer {
 			if g.failed {
 				g.say = nil // it asks the caller to repeat what nobody waits for
 			}
-		}
-	}
-	if g.handOff == nil && !known && g.promised() {
-		if !s.Handoff.Off {
-			g.handOff = &HandOff{Reason: reasonPromise, By: byModel}
-		} else {
-			g.say = append(g.less(promised), s.say(d.Language, s.Phrases.Nobody, func(w spoken) string { return w.nobody }))
 		}
 	}
 	switch {
