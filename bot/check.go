@@ -138,7 +138,7 @@ func (c *checker) brain(field string, b BrainSettings) {
 			return
 		}
 		if _, err := readScript(b.Script); err != nil {
-			for _, line := range strings.Split(err.Error(), "\n") {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
 				c.wrong(field+".script", "%s", line)
 			}
 		}

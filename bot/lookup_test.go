@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -23,9 +24,10 @@ func TestALookup(t *testing.T) {
 		switch path := r.URL.Path; {
 		case path == "/echo":
 			body, _ := io.ReadAll(r.Body)
-			_, _ = io.WriteString(w, r.Method+" "+r.URL.RawQuery+" "+r.Header.Get("Content-Type")+" "+string(body))
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = io.WriteString(w, r.Method+" "+r.URL.RawQuery+" "+r.Header.Get("Content-Type")+" "+string(body)) //nolint:gosec // an echo is what is wanted
 		case strings.HasPrefix(path, "/orders/"):
-			_, _ = io.WriteString(w, r.URL.EscapedPath())
+			_, _ = io.WriteString(w, r.URL.EscapedPath()) //nolint:gosec // an echo is what is wanted
 		case path == "/away":
 			http.Redirect(w, r, elsewhere.URL, http.StatusFound)
 		case path == "/around":
@@ -86,7 +88,7 @@ func TestALookup(t *testing.T) {
 				require.Equal(t, want.Error(), err.Error())
 			default:
 				require.Error(t, err)
-				if want != errAny {
+				if !errors.Is(want, errAny) {
 					require.ErrorIs(t, err, want)
 				}
 				for _, value := range tc.values {

@@ -269,6 +269,7 @@ func TestAThoughtEndsWithItsContext(t *testing.T) {
 	s := modelSettings(e)
 	s.Brain.Within = Seconds(30 * time.Second)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	d, _ := Open(s, nil, noon)
 	var last error
 	for _, err := range newBrain(t, s.Brain, testKey).Reply(ctx, s, d, Input{Speech: "hello"}) {

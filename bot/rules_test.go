@@ -182,10 +182,8 @@ func TestCardNumbersAreMasked(t *testing.T) {
 func TestWhatWasHeardOfAnInterruptedSentence(t *testing.T) {
 	t.Parallel()
 	const text = "We are open from nine to five, from Monday to Friday."
-	for elapsed, want := range map[time.Duration]string{
-		0: "", 300 * time.Millisecond: "", 800 * time.Millisecond: "We are", 2300 * time.Millisecond: "We are open from nine to", time.Minute: text,
-	} {
-		heard, cut := Heard(text, elapsed, "en-US")
+	for ms, want := range map[int]string{0: "", 300: "", 800: "We are", 2300: "We are open from nine to", 60_000: text} {
+		heard, cut := Heard(text, time.Duration(ms)*time.Millisecond, "en-US")
 		require.Equal(t, want, heard)
 		require.Equal(t, heard != text, cut)
 	}
