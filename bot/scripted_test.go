@@ -204,6 +204,8 @@ func TestWhatIsWrongWithAScriptIsToldByItsLine(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ script, want string }{
 		"no YAML":              {"intents: [", "line 1: did not find expected node content"},
+		"an open brace":        {"intents: []\nfallback: {en: Sorry?, es: x}\n", "line 2: did not find expected ',' or '}'"},
+		"a tab":                {"intents:\n\t- a", "line 2: found character that cannot start any token"},
 		"not a mapping":        {"- a", "line 1: script: want names with values (name: …)"},
 		"an unknown name":      {"intents: []\nintent: []", `line 2: script: there is no "intent"; known are start, fallback, intents, slots, menus, handoff`},
 		"no intents":           {"fallback: hm", "line 1: script: intents are missing"},
