@@ -119,6 +119,8 @@ type SessionRow struct {
 	SpeakingUntil    time.Time       // about when the bot's last sentence is over
 	Handoff          json.RawMessage
 	Custom           json.RawMessage
+	Machine          string // outbound, when a machine answers: "" or "off" (nobody looks), "hangup", "continue", "message"
+	MachineMessage   string // what "message" leaves
 	Summary          string
 	FlexTask         string
 	FlexReservation  string
@@ -138,4 +140,23 @@ type SessionMessage struct {
 	Heard    string
 	Cut      bool
 	Language string
+}
+
+// TurnAnswer is the answer to a turn, to be kept before it is given.
+type TurnAnswer struct {
+	Session       string
+	Turn          int // that is answered; the session must be open, and have answered the one before
+	Dialogue      json.RawMessage
+	Answer        json.RawMessage
+	SpeakingUntil time.Time
+	Messages      []SessionMessage // new ones; numbered by the store
+	// Heard is what the caller can have heard of the bot's last message before these, where Cut says that he interrupted it.
+	Cut   bool
+	Heard string
+	// Handoff hands the caller over in the same transaction: the session is handing-off after it.
+	Handoff json.RawMessage
+	// Outcome closes the session in the same transaction; "" leaves it open.
+	Outcome string
+	Summary string // with either
+	At      time.Time
 }
