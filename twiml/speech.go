@@ -109,7 +109,7 @@ func (g Gather) check() error {
 	)
 }
 
-// checkSpeechTimeout: Twilio takes whole seconds alone, and for "auto" no named model but its own (warning 13335).
+// checkSpeechTimeout keeps from Twilio what it warns of and takes its default for: a part of a second, which callers would notice as a second pause.
 func (g Gather) checkSpeechTimeout() error {
 	if g.SpeechTimeout == "" || g.SpeechTimeout == "auto" {
 		return nil
