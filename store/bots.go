@@ -149,10 +149,7 @@ type TurnAnswer struct {
 	Dialogue      json.RawMessage
 	Answer        json.RawMessage
 	SpeakingUntil time.Time
-	Messages      []SessionMessage // new ones; numbered by the store
-	// Heard is what the caller can have heard of the bot's last message before these, where Cut says that he interrupted it.
-	Cut   bool
-	Heard string
+	Messages      []SessionMessage // new ones, and changed ones in place of those of their number: one that was interrupted
 	// Handoff hands the caller over in the same transaction: the session is handing-off after it.
 	Handoff json.RawMessage
 	// Outcome closes the session in the same transaction; "" leaves it open.
