@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -24,9 +26,33 @@ var (
 	ErrCapped = errors.New("the bot has as many open sessions as it may have")
 	// ErrInboundTaken says that another bot answers the connection's calls.
 	ErrInboundTaken = errors.New("another bot answers the calls of this connection")
+	// ErrNumberTaken says that another connection has the telephone number; see [NumberTakenError].
+	ErrNumberTaken = errors.New("another connection has this phone number")
 	// ErrNoSecretKeys says that a token cannot be kept or read for want of a key.
 	ErrNoSecretKeys = errors.New("no secret keys are set")
+	// ErrSecretUnreadable says that a secret was sealed with a key that is not there, or is not what was sealed.
+	ErrSecretUnreadable = errors.New("the secret cannot be read: it was sealed with a key that is not set")
 )
+
+// InboundTakenError is an [ErrInboundTaken] that names the bot.
+type InboundTakenError struct{ Bot, Name string }
+
+func (e *InboundTakenError) Error() string {
+	return fmt.Sprintf("%s: %s (%s)", ErrInboundTaken, e.Name, e.Bot)
+}
+
+// Is says so of ErrInboundTaken.
+func (e *InboundTakenError) Is(target error) bool { return target == ErrInboundTaken }
+
+// NumberTakenError is an [ErrNumberTaken] that names the connection.
+type NumberTakenError struct{ Connection, Name string }
+
+func (e *NumberTakenError) Error() string {
+	return fmt.Sprintf("%s: %s (%s)", ErrNumberTaken, e.Name, e.Connection)
+}
+
+// Is says so of ErrNumberTaken.
+func (e *NumberTakenError) Is(target error) bool { return target == ErrNumberTaken }
 
 // ConnectionRow is a line, or a workspace, with what it takes to use it; its token is never in it.
 type ConnectionRow struct {
@@ -53,6 +79,15 @@ type Credentials struct {
 	Region, Edge string
 }
 
+// String is without the token.
+func (c Credentials) String() string { return c.Connection + " of " + c.AccountSID }
+
+// GoString is String: no way of printing shows the token.
+func (c Credentials) GoString() string { return c.String() }
+
+// LogValue is String, for slog.
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
 // BotRow is a bot: what it is set to, and what it runs with.
 type BotRow struct {
 	ID        string
@@ -61,13 +96,29 @@ type BotRow struct {
 	Revision  int64           // counts changes of the settings and attachments
 	Running   json.RawMessage // a [RunningBot]; null while stopped
 	RunsSince int64           // the revision that runs; 0: none
-	State     string          // stopped, starting, running, stopping, error
+	StartedAt time.Time       // when it started to run; zero while it does not
+	State     BotState
 	Error     string          // in words that lead to the fix
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
 	Connections []BotConnection // attached, by ID
 }
+
+// RestartDue says that the bot runs with other settings than it is set to.
+func (b BotRow) RestartDue() bool { return b.RunsSince > 0 && b.RunsSince != b.Revision }
+
+// BotState is where a bot's life is.
+type BotState string
+
+// Bot states.
+const (
+	BotStopped  BotState = "stopped"
+	BotStarting BotState = "starting"
+	BotRunning  BotState = "running"
+	BotStopping BotState = "stopping"
+	BotError    BotState = "error" // a line does not work; the others do
+)
 
 // BotConnection is a connection that is attached to a bot.
 type BotConnection struct {
@@ -94,6 +145,7 @@ type RunningLine struct {
 
 // BotLogLine is what happened to a bot's line, for people.
 type BotLogLine struct {
+	Number     int64 // of all bots' lines, growing; set by the store
 	At         time.Time
 	Bot        string
 	Connection string // "" of the bot itself
@@ -118,6 +170,11 @@ type SessionRow struct {
 	Answer           json.RawMessage // the answer to Turn, as its webhook got it
 	SpeakingUntil    time.Time       // about when the bot's last sentence is over
 	Handoff          json.RawMessage
+	HandoffBy        string // who began the handoff, so that he may do it again
+	Machine          string // of an outbound call, what to do with an answering machine: "", "hangup", "continue" or "message"
+	MachineMessage   string // what is said to it
+	AnsweredBy       string // as Twilio told it; "" where nobody asked
+	Messages         int    // how many there are
 	Custom           json.RawMessage
 	Machine          string // outbound, when a machine answers: "" or "off" (nobody looks), "hangup", "continue", "message"
 	MachineMessage   string // what "message" leaves

@@ -18,6 +18,7 @@ type Store struct {
 	write *sqlx.DB // on SQLite one connection: it has one writer, and a queue in front of it is fairer than its lock
 	read  *sqlx.DB
 	clock func() time.Time
+	sealer Sealer // nil: no secret can be kept
 
 	patience   time.Duration // with another process's lock on the file
 	checkpoint *checkpointer // SQLite's

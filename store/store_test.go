@@ -120,7 +120,7 @@ func testMigrations(t *testing.T, open opener) {
 	s := open(t)
 	version, err := s.Version(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 3, version)
+	require.EqualValues(t, 4, version)
 	require.NoError(t, s.Migrate(t.Context()), "what is done is not done again")
 	require.NoError(t, s.Ping(t.Context()))
 
