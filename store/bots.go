@@ -176,8 +176,6 @@ type SessionRow struct {
 	AnsweredBy       string // as Twilio told it; "" where nobody asked
 	Messages         int    // how many there are
 	Custom           json.RawMessage
-	Machine          string // outbound, when a machine answers: "" or "off" (nobody looks), "hangup", "continue", "message"
-	MachineMessage   string // what "message" leaves
 	Summary          string
 	FlexTask         string
 	FlexReservation  string
@@ -197,20 +195,4 @@ type SessionMessage struct {
 	Heard    string
 	Cut      bool
 	Language string
-}
-
-// TurnAnswer is the answer to a turn, to be kept before it is given.
-type TurnAnswer struct {
-	Session       string
-	Turn          int // that is answered; the session must be open, and have answered the one before
-	Dialogue      json.RawMessage
-	Answer        json.RawMessage
-	SpeakingUntil time.Time
-	Messages      []SessionMessage // new ones, and changed ones in place of those of their number: one that was interrupted
-	// Handoff hands the caller over in the same transaction: the session is handing-off after it.
-	Handoff json.RawMessage
-	// Outcome closes the session in the same transaction; "" leaves it open.
-	Outcome string
-	Summary string // with either
-	At      time.Time
 }
