@@ -134,3 +134,10 @@ func (b *bots) brain(ctx context.Context, known *knownBot, settings bot.BrainSet
 	known.brains[string(key)] = brain
 	return brain, nil
 }
+
+// last is a bot as this process knew it last, nil if it did not.
+func (b *bots) last(id string) *knownBot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.known[id]
+}

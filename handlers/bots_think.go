@@ -50,15 +50,10 @@ type talk struct {
 	sequence  int       // of the last partial result
 }
 
-// talkBase is where a turn begins: what was said until now, and by which bot. It is not changed.
+// talkBase is where a turn begins: how the session stands, and what was said until now. It is not changed.
 type talkBase struct {
-	turn     int // that comes
-	known    *knownBot
+	*botTurn
 	dialogue bot.Dialogue
-	callSID  string
-	account  string
-	answered time.Time // when the turn before was answered
-	until    time.Time // about when what was said then is over
 }
 
 // A thought is a brain at work on one turn.
@@ -66,6 +61,7 @@ type thought struct {
 	turn   int
 	words  string // that it is about
 	keys   string // or these
+	other  bool   // the other brain thinks
 	early  bool   // they may go on
 	begun  time.Time
 	cancel context.CancelFunc
@@ -121,7 +117,7 @@ func (t *talks) keepBase(session string, base *talkBase, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := t.of(session, now)
-	if k.base == nil || k.base.turn <= base.turn {
+	if k.base == nil || k.base.number <= base.number {
 		k.base = base
 	}
 }
@@ -131,7 +127,7 @@ func (t *talks) baseOf(session string, turn int, now time.Time) *talkBase {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := t.bySession[session]
-	if k == nil || k.base == nil || k.base.turn != turn {
+	if k == nil || k.base == nil || k.base.number != turn {
 		return nil
 	}
 	k.used = now
@@ -171,6 +167,7 @@ type thinking struct {
 	session  string
 	turn     int
 	early    bool
+	other    bool
 	within   time.Duration
 	brain    func(ctx context.Context) (bot.Brain, error)
 	settings bot.Settings
@@ -188,10 +185,10 @@ func (t *talks) think(work thinking, now time.Time) *thought {
 	}
 	k := t.of(work.session, now)
 	if before := k.thought; before != nil {
-		if before.turn > work.turn || work.early && before.turn == work.turn && !before.early {
+		if work.early && (before.turn > work.turn || before.turn == work.turn && !before.early) {
 			return nil // the caller was answered, or has ended: this came late
 		}
-		if before.turn == work.turn && before.about(work.input) && !(before.early && before.failed()) {
+		if before.turn == work.turn && before.about(work) && !(before.early && before.failed()) {
 			before.early = before.early && work.early
 			return before
 		}
@@ -202,7 +199,7 @@ func (t *talks) think(work thinking, now time.Time) *thought {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, work.within)
-	th := &thought{turn: work.turn, words: work.input.Speech, keys: work.input.Digits, early: work.early, begun: now, cancel: cancel, done: make(chan struct{})}
+	th := &thought{turn: work.turn, words: work.input.Speech, keys: work.input.Digits, other: work.other, early: work.early, begun: now, cancel: cancel, done: make(chan struct{})}
 	k.thought = th
 	if work.early {
 		t.early++
@@ -220,8 +217,10 @@ func (t *talks) think(work thinking, now time.Time) *thought {
 	return th
 }
 
-// about says whether a thought is about this input, or about one that says the same.
-func (th *thought) about(in bot.Input) bool { return th.keys == in.Digits && bot.SameWords(th.words, in.Speech) }
+// about says whether a thought is about the same, by the same brain.
+func (th *thought) about(work thinking) bool {
+	return th.other == work.other && th.keys == work.input.Digits && bot.SameWords(th.words, work.input.Speech)
+}
 
 // failed says whether the brain is done, and failed: what it could not answer before the caller had ended it may answer now.
 func (th *thought) failed() bool {
@@ -233,7 +232,7 @@ func (th *thought) failed() bool {
 	}
 }
 
-// of is the thought of a turn, nil if there is none: another process began it, or this one forgot it.
+// thoughtOf is the thought of a turn, nil if there is none: another process began it, or this one forgot it.
 func (t *talks) thoughtOf(session string, turn int) *thought {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -246,8 +245,25 @@ func (t *talks) thoughtOf(session string, turn int) *thought {
 // errTooSlow is of a brain that did not answer within its time.
 var errTooSlow = errors.New("the brain did not answer in time")
 
-// wait waits for a thought, until a moment at most. done is false if it is still thought then.
+// carry lets a thought be asked for by a later turn.
+func (t *talks) carry(session string, turn int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if k := t.bySession[session]; k != nil && k.thought != nil {
+		k.thought.turn = turn
+	}
+}
+
+// left is how long a brain may still think that has so long in all.
+func (th *thought) left(within time.Duration, now time.Time) time.Duration { return within - now.Sub(th.begun) }
+
+// wait waits for a thought, for so long at most. done is false if it is still thought then.
 func (th *thought) wait(ctx context.Context, most time.Duration) (reply bot.Reply, done bool) {
+	select {
+	case <-th.done:
+		return th.reply, true
+	default:
+	}
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {

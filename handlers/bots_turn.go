@@ -45,10 +45,13 @@ func (w *Webhooks) turnOf(in *webhookRequest, known *knownBot, line store.Runnin
 func (t *botTurn) subject() store.Subject { return callSubject(call.ID(t.row.Call)) }
 
 // answeredEvent says that the bot has the call.
-func (t *botTurn) answeredEvent(by string) call.BotAnswered {
+func (w *Webhooks) answeredEvent(t *botTurn, by string) call.BotAnswered {
 	e := call.BotAnswered{
 		Call: call.SID(t.row.CallSID), From: t.row.Caller, To: t.row.Called, Direction: t.in.params.Get("Direction"), Session: t.row.ID, Bot: t.row.Bot,
 		Name: t.known.name, Connection: t.row.Connection, AnsweredBy: by, People: !t.settings.Handoff.Off,
+	}
+	if t.row.AccountSID != w.cfg.AccountSID {
+		e.Account = t.row.AccountSID
 	}
 	return e
 }
@@ -244,5 +247,5 @@ func (w *Webhooks) remember(t *botTurn, d bot.Dialogue) {
 		w.bots.talks.end(t.row.ID)
 		return
 	}
-	w.bots.talks.keepBase(t.row.ID, w.baseOf(t, d), t.in.at)
+	w.bots.talks.keepBase(t.row.ID, baseOf(t, d), t.in.at)
 }

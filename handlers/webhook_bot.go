@@ -106,7 +106,7 @@ func (w *Webhooks) botOpens(c echo.Context, in *webhookRequest, sid call.SID, kn
 	if err != nil {
 		return err
 	}
-	event, err := t.in.row(webhookRow{kind: "bot-voice", subject: t.subject(), identity: "voice", event: t.answeredEvent("")})
+	event, err := t.in.row(webhookRow{kind: "bot-voice", subject: t.subject(), identity: "voice", event: w.answeredEvent(t, "")})
 	if err != nil {
 		return err
 	}
