@@ -17,7 +17,30 @@ type BotPhase struct {
 	NotBefore  time.Time `json:"not_before,omitzero"`   // the bot is in the middle of a sentence
 	Enqueued   bool      `json:"enqueued,omitempty"`    // the dialogue, or our command, gave Twilio the <Enqueue>
 	Summarised bool      `json:"summarised,omitempty"`
+	// Merge says that the task was there before the handoff was asked for: the attributes are to be merged into it.
+	Merge bool `json:"merge,omitempty"`
+	// People says that the caller goes to a person when the bot has had him for as long as it may; else the call ends.
+	People     bool      `json:"people,omitempty"`
+	AnsweredAt time.Time `json:"answered_at,omitzero"`
+	Told       bool      `json:"told,omitempty"`     // the dialogue itself said how it ended
+	FailedAt   time.Time `json:"failed_at,omitzero"` // the handoff of this moment came back to the bot: nobody could be had
+	Lost       int       `json:"lost,omitempty"`     // how often no task came of an <Enqueue>
+	Overdue    bool      `json:"overdue,omitempty"`  // the bot had its time
+	Outbound   bool      `json:"outbound,omitempty"` // the bot calls the customer
+	Machine    string    `json:"machine,omitempty"`  // see [CallRequested]
+	Doubt      bool      `json:"doubt,omitempty"`    // nobody knows whether Twilio took the call that is to be placed
+	// Ring is how long an outbound call rings.
+	Ring time.Duration `json:"ring,omitempty"`
 }
+
+// Results of a bot's part in a call, besides Twilio's status of a call that was not answered.
+const (
+	BotHandedOff   = "handed-off"  // the caller is in the queue, or was
+	BotOver        = "ended"       // the dialogue, or the caller, ended the call
+	BotTransferred = "transferred" // the dialogue sent the call elsewhere
+	BotAbandoned   = "abandoned"   // the caller hung up while he was handed over
+	BotMachine     = "machine"     // a machine answered
+)
 
 // Handoff is what a person is told of a caller whom a bot hands over. At is zero where there was none.
 type Handoff struct {
@@ -50,6 +73,7 @@ type (
 		Connection string `json:"connection,omitempty"`
 		Foreign    bool   `json:"foreign,omitempty"`
 		AnsweredBy string `json:"answered_by,omitempty"` // outbound, where a machine was looked for
+		People     bool   `json:"people,omitempty"`      // there are people to hand over to, see [BotPhase]
 	}
 	// HandedOff says that the dialogue's answer put the caller into the queue.
 	HandedOff struct {

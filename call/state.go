@@ -86,10 +86,12 @@ type Outcome string
 // Outcomes.
 const (
 	OutcomeUnknown   Outcome = ""
-	OutcomeCompleted Outcome = "completed" // customer and agent met
+	OutcomeCompleted Outcome = "completed" // customer and agent met, or a bot alone saw to it
 	OutcomeAbandoned Outcome = "abandoned" // the customer left before
 	OutcomeCanceled  Outcome = "canceled"  // somebody ended it before, or its task was canceled
-	OutcomeFailed    Outcome = "failed"    // customer and agent could not be brought together
+	OutcomeFailed    Outcome = "failed"    // customer and agent could not be brought together, or an outbound call not placed
+	OutcomeBusy      Outcome = "busy"      // an outbound call was not answered, for the line was busy
+	OutcomeNoAnswer  Outcome = "no-answer" // an outbound call was not answered in time
 )
 
 // Role is a leg's side of the call.
@@ -267,7 +269,7 @@ type State struct {
 	Close    bool    `json:"close,omitempty"`     // Twilio had its time to close what the customer left behind: we do it now
 	Parting  Parting `json:"parting,omitempty"`   // whether a caller whom nobody comes for has been told
 	Moved    bool    `json:"moved,omitempty"`     // somebody else took the customer's leg elsewhere, for good
-	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "external", "supervisor", "admin", "taskrouter", "system"
+	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "bot", "agent", "external", "supervisor", "admin", "taskrouter", "system"
 	Outcome  Outcome `json:"outcome,omitempty"`   // derived after each event, for a late one may tell more
 
 	Actions   []Action   `json:"actions,omitempty"` // open ones, and the last outcomes

@@ -49,7 +49,7 @@ func (s *State) taskIs(sid TaskSID, status string) {
 
 // talkOver says whether the customer is with nobody any more and will be with nobody again.
 func (s *State) talkOver() bool {
-	return s.customerGone() || s.Conference.Ended && s.customerWasIn(s.Conference.SID)
+	return s.customerGone() || s.unplaced() || s.Conference.Ended && s.customerWasIn(s.Conference.SID)
 }
 
 // settleEnd sees to what the customer leaves behind. Twilio closes most of it by itself and gets its time for that; then the call is read
@@ -70,7 +70,7 @@ func (s *State) settleEnd(now time.Time) {
 		s.WrappingAt = now
 	}
 	if s.EndedBy == "" && s.customerGone() {
-		s.EndedBy = endedByCustomer
+		s.EndedBy = s.whoHungUp()
 	}
 	if s.loose() {
 		s.settleLater(now)
@@ -101,10 +101,14 @@ func (s *State) settleDue() {
 // loose says whether something that Twilio closes by itself after a talk is still open, or not known to be closed.
 func (s *State) loose() bool {
 	switch {
+	case s.unplaced():
+		return false
 	case !s.customerGone() || !s.everybodyLeft() || s.legsOnTheirWay():
 		return true
 	case slices.ContainsFunc(s.Invitations, func(i Invitation) bool { return i.Doubt || i.Task.SID != "" && !i.Task.closed() && !i.Task.Wrapping }):
 		return true
+	case s.Task.SID == "" && s.withoutTask():
+		return s.Bot.Result == ""
 	case s.Task.SID == "":
 		return !s.Close
 	case s.met():
@@ -137,6 +141,8 @@ func (s *State) outcome() Outcome {
 		return OutcomeUnknown
 	case s.met():
 		return OutcomeCompleted
+	case s.withoutTask():
+		return s.outcomeOfBot()
 	case s.WantEnd && s.EndedBy == endedBySystem:
 		return OutcomeFailed
 	case s.WantEnd:
@@ -152,10 +158,14 @@ func (s *State) Status() Status {
 	switch {
 	case s.Over():
 		return StatusEnded
+	case s.dialling():
+		return StatusDialling
 	case c == nil:
 		return StatusUnknown
 	case s.talkOver():
 		return StatusWrapping
+	case s.withBot():
+		return StatusBot
 	case c.State == LegJoined && s.met() && c.Hold:
 		return StatusHeld
 	case c.State == LegJoined && s.met():

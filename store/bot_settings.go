@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -262,10 +263,8 @@ func (s *Store) Attach(ctx context.Context, bot string, c BotConnection) (b BotR
 		if b, _, err = s.lockBot(ctx, tx, bot); err != nil {
 			return err
 		}
-		for _, a := range b.Connections {
-			if a == c {
-				return nil
-			}
+		if slices.Contains(b.Connections, c) {
+			return nil
 		}
 		if c.Inbound {
 			if err := inboundFree(ctx, tx, bot, c.Connection); err != nil {

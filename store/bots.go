@@ -98,7 +98,7 @@ type BotRow struct {
 	RunsSince int64           // the revision that runs; 0: none
 	StartedAt time.Time       // when it started to run; zero while it does not
 	State     BotState
-	Error     string          // in words that lead to the fix
+	Error     string // in words that lead to the fix
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
