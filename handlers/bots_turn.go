@@ -65,6 +65,14 @@ func (t *botTurn) custom() map[string]any {
 	return custom
 }
 
+// dialogueOf is what a session's conversation remembers.
+func dialogueOf(row store.SessionRow) (d bot.Dialogue, err error) {
+	if err := json.Unmarshal(row.Dialogue, &d); err != nil {
+		return d, fmt.Errorf("handlers: dialogue of session %s: %w", row.ID, err)
+	}
+	return d, nil
+}
+
 // keptAnswer is an answer as the store keeps it: what the turn's webhook gets, however often it comes.
 type keptAnswer struct {
 	At        time.Time     `json:"at"`
@@ -106,7 +114,7 @@ func (w *Webhooks) render(t *botTurn, d bot.Dialogue, a bot.Answer, summarised b
 		if r.handoff, err = json.Marshal(h); err != nil {
 			return r, err
 		}
-		action := BotEnqueued(w.cfg.PublicURL, call.ID(t.row.Call), t.row.ID, h)
+		action := BotEnqueued(w.cfg.PublicURL, call.ID(t.row.Call), t.row.ID, t.number, h)
 		response = append(response, enqueued(t.people, task, action, w.url(PathQueueWait, "call", t.row.Call))...)
 	case bot.NextTransfer:
 		r.kind, r.event = "bot-end", call.BotEnded{Call: sid, Session: t.row.ID, Result: call.BotTransferred}
@@ -187,14 +195,6 @@ func (w *Webhooks) handoffTask(t *botTurn, d bot.Dialogue, h bot.HandOff) (strin
 		return string(b), err
 	}
 	return "", fmt.Errorf("handlers: handoff of call %s: %w", t.row.Call, bot.ErrAttributes)
-}
-
-// handoffMark writes a handoff's time into an address, by which the call's workflow tells one from another.
-func handoffMark(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return strconv.FormatInt(at.UnixMicro(), 10)
 }
 
 // commit keeps a turn's answer. taken says that somebody else was first: the row is the session as it is then.

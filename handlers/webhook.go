@@ -308,6 +308,9 @@ func (w *Webhooks) Mount(e *echo.Echo) {
 	e.POST(PathAnnounceKey, w.webhook(w.announceKey))
 	e.POST(PathRescueWait, w.webhook(w.rescueWait))
 	e.GET(PathRescueWait, w.webhook(w.rescueWait))
+	if w.bots != nil {
+		w.mountBots(e)
+	}
 }
 
 // Run brings what was spooled into the inbox whenever that is possible, until ctx ends.

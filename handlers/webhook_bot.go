@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -36,10 +38,23 @@ func BotCalled(public *url.URL, session string) string {
 	return addressOf(public, PathBotVoice, "session", session)
 }
 
-// BotEnqueued is where Twilio tells how the wait of a caller ended whom a session handed over at this moment, for whoever puts him into the queue: it comes back
-// to the bot if nobody can take him.
-func BotEnqueued(public *url.URL, id call.ID, session string, h call.Handoff) string {
-	return addressOf(public, PathEnqueueAction, "call", string(id), "session", session, "handoff", handoffMark(h.At))
+// BotEnqueued is where Twilio tells how the wait of a caller ended whom a session handed over, for whoever puts him into the queue: he comes back to the bot if
+// he cannot be put there. turn is the session's last, of which the store tells when the handoff begins.
+func BotEnqueued(public *url.URL, id call.ID, session string, turn int, h call.Handoff) string {
+	at := ""
+	if !h.At.IsZero() {
+		at = strconv.FormatInt(h.At.UnixMicro(), 10)
+	}
+	return addressOf(public, PathEnqueueAction, "call", string(id), "session", session, "turn", strconv.Itoa(turn+1), "handoff", at)
+}
+
+// handoffIn is when the caller was handed over whose wait ended, as BotEnqueued wrote it.
+func handoffIn(query url.Values) time.Time {
+	micros, err := strconv.ParseInt(query.Get("handoff"), 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
 }
 
 // botVoice answers a call to a connection's number, or one that a bot placed.

@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -57,9 +55,9 @@ func (w *Webhooks) baseIn(ctx context.Context, in *webhookRequest) (*talkBase, *
 	if err != nil {
 		return nil, nil, err
 	}
-	var d bot.Dialogue
-	if err := json.Unmarshal(row.Dialogue, &d); err != nil {
-		return nil, nil, errors.New("the session's dialogue cannot be read")
+	d, err := dialogueOf(row)
+	if err != nil {
+		return nil, nil, err
 	}
 	base := baseOf(t, d)
 	w.bots.talks.keepBase(row.ID, base, in.at)

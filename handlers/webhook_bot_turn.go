@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -107,11 +106,15 @@ func (w *Webhooks) replies(c echo.Context, t *botTurn, d bot.Dialogue, in bot.In
 
 // give keeps an answer, and gives it. Where somebody else was first, his answer is given.
 func (w *Webhooks) give(c echo.Context, t *botTurn, d bot.Dialogue, a bot.Answer, summarised bool) error {
-	ctx := c.Request().Context()
 	r, err := w.render(t, d, a, summarised)
 	if err != nil {
 		return err
 	}
+	return w.giveRendered(c, t, d, a, r)
+}
+
+func (w *Webhooks) giveRendered(c echo.Context, t *botTurn, d bot.Dialogue, a bot.Answer, r rendered) error {
+	ctx := c.Request().Context()
 	row, taken, err := w.commit(ctx, t, a, r)
 	switch {
 	case err != nil:
@@ -150,8 +153,8 @@ func (w *Webhooks) turnIn(c echo.Context, in *webhookRequest) (t *botTurn, d bot
 	if t, err = w.turn(ctx, in, row); err != nil {
 		return nil, d, w.storeAway(c, row.ID, err)
 	}
-	if err := json.Unmarshal(row.Dialogue, &d); err != nil {
-		return nil, d, fmt.Errorf("handlers: dialogue of session %s: %w", row.ID, err)
+	if d, err = dialogueOf(row); err != nil {
+		return nil, d, err
 	}
 	return t, d, nil
 }
