@@ -21,6 +21,10 @@ const gone = "gone"
 // ReadBack asks Twilio for everything that a call owns, the parts at the same time. It fails as a whole: half an answer would have the
 // call decide on what it did not see.
 func (a *Activities) ReadBack(ctx context.Context, c call.ReadBack) (call.Snapshot, error) {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return call.Snapshot{}, err
+	}
 	var s call.Snapshot
 	group, ctx := errgroup.WithContext(ctx)
 	read := func(part func() error) { group.Go(func() error { return recovered(part) }) }
@@ -38,6 +42,16 @@ func (a *Activities) ReadBack(ctx context.Context, c call.ReadBack) (call.Snapsh
 		})
 		read(func() (err error) {
 			s.Reservation, err = a.readReservation(ctx, c.Task, c.Reservation)
+			return err
+		})
+	}
+	if c.SeekTask {
+		read(func() error {
+			t, err := a.findTask(ctx, leisurely, "call_sid == "+quoted(string(c.Customer)))
+			if err == nil && t != nil {
+				s.Task = &call.TaskSnapshot{Task: call.TaskSID(value(t.Sid)), Status: value(t.AssignmentStatus)}
+			}
+			s.NoTask = err == nil && t == nil && a.Twilio.config.WorkspaceSID != ""
 			return err
 		})
 	}
@@ -66,7 +80,7 @@ func (a *Activities) ReadBack(ctx context.Context, c call.ReadBack) (call.Snapsh
 			return err
 		})
 	}
-	err := group.Wait()
+	err = group.Wait()
 	if err != nil {
 		return call.Snapshot{}, err
 	}
