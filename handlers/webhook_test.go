@@ -64,11 +64,18 @@ func (s *faultyStore) NoteTask(ctx context.Context, task, id string) error {
 
 func openTestStore(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "holdfast.db"))
+	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "holdfast.db"), store.WithSealer(testSealer(t)))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.NoError(t, s.Migrate(t.Context()))
 	return s
+}
+
+func testSealer(t testing.TB) store.Sealer {
+	t.Helper()
+	ring, err := store.NewKeyRing([]store.SecretKey{{ID: "test", Secret: make([]byte, 32)}})
+	require.NoError(t, err)
+	return ring
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -198,7 +205,7 @@ func (b *webhookBundle) post(target, token string, form url.Values) *httptest.Re
 }
 
 // inbox is what waits for a call.
-func (b *webhookBundle) inbox(t *testing.T, id string) (events []call.Event) {
+func (b *webhookBundle) inbox(t testing.TB, id string) (events []call.Event) {
 	t.Helper()
 	rows, err := b.store.Waiting(t.Context(), callSubject(call.ID(id)), 0, 100)
 	require.NoError(t, err)
