@@ -25,6 +25,8 @@ type BotsConfig struct {
 	// AtOnce is how many brains may think at the same time about what callers have not said to the end yet. Default 256; beyond it answers
 	// are thought of when the caller has ended.
 	AtOnce int
+	// Second is how long a second of what is said takes: less than one where calls are simulated. Default one second.
+	Second time.Duration
 }
 
 func (c *BotsConfig) check() error {
@@ -46,6 +48,18 @@ func (c *BotsConfig) setDefaults() {
 	if c.AtOnce <= 0 {
 		c.AtOnce = 256
 	}
+	if c.Second <= 0 {
+		c.Second = time.Second
+	}
+}
+
+// spoken is how long something takes here that takes so long in life; lived is the way back.
+func (c *BotsConfig) spoken(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * c.Second.Seconds())
+}
+
+func (c *BotsConfig) lived(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / c.Second.Seconds())
 }
 
 // bots are the bots that calls are answered with, as far as a process remembers them. All that a dialogue needs is in the store: what is here saves

@@ -96,7 +96,7 @@ type rendered struct {
 // render writes an answer as TwiML, with all that is kept of it. summarised says that the brain itself wrote the handoff's summary.
 func (w *Webhooks) render(t *botTurn, d bot.Dialogue, a bot.Answer, summarised bool) (r rendered, err error) {
 	now := w.now()
-	r.until = now.Add(a.Speaking())
+	r.until = now.Add(w.bots.cfg.spoken(a.Speaking()))
 	sid, next := call.SID(t.row.CallSID), strconv.Itoa(t.number+1)
 	response := verbsOf(t.line.says(a.Say))
 	switch a.Next {

@@ -357,6 +357,16 @@ func ConferenceCallback(public *url.URL, id call.ID, reservation call.Reservatio
 	return addressOf(public, PathConference, "call", string(id), "reservation", string(reservation))
 }
 
+// CallStatus is where Twilio tells of a call's progress, for whoever places it, or, without an ID, points a number there.
+func CallStatus(public *url.URL, id call.ID) string {
+	return addressOf(public, PathCallStatus, "call", string(id))
+}
+
+// QueueWait is what somebody hears who waits in a queue, for whoever puts him there.
+func QueueWait(public *url.URL, id call.ID) string {
+	return addressOf(public, PathQueueWait, "call", string(id))
+}
+
 // LegCallback is where Twilio tells of the leg of somebody who is dialled for an invitation, by a reservation or, "", by us.
 func LegCallback(public *url.URL, id call.ID, invitation call.Label, reservation call.ReservationSID) string {
 	return addressOf(public, PathCallStatus, "call", string(id), "invitation", string(invitation), "reservation", string(reservation))

@@ -13,12 +13,6 @@ import (
 	"holdfast/store"
 )
 
-// What is done when a machine answers a call that a bot placed: store.SessionRow.Machine.
-const (
-	machineHangUp  = "hangup"
-	machineMessage = "message"
-)
-
 // botCalled answers a call that a bot placed, when somebody or something has answered it.
 func (w *Webhooks) botCalled(c echo.Context, in *webhookRequest, session string) error {
 	ctx := c.Request().Context()

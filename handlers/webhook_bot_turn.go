@@ -248,14 +248,14 @@ func (w *Webhooks) interrupt(t *botTurn, d *bot.Dialogue, in bot.Input) {
 		if heard := w.bots.talks.heardAt(t.row.ID, t.number); !heard.IsZero() {
 			began = heard
 		} else { // no partial result was here: he began as long ago as it takes to say it, and the pause that ended it
-			began = in.At.Add(-bot.Speaking(in.Speech, d.Language) - time.Second)
+			began = in.At.Add(-w.bots.cfg.spoken(bot.Speaking(in.Speech, d.Language) + time.Second))
 		}
 	case in.Speech == "" && (kept.Interrupt == bot.InterruptAny || kept.Interrupt == bot.InterruptKeys):
 	default:
 		return
 	}
 	if began.Before(t.row.SpeakingUntil) {
-		d.Interrupted(max(began.Sub(kept.At), 0))
+		d.Interrupted(w.bots.cfg.lived(max(began.Sub(kept.At), 0)))
 	}
 }
 
