@@ -24,7 +24,9 @@ func (c *config) simulated(d, least time.Duration) time.Duration {
 }
 
 // botWatch is how often the lines of bots are looked at.
-func (c *config) botWatch() time.Duration { return c.simulated(workflows.DefaultBotWatch, 5*time.Second) }
+func (c *config) botWatch() time.Duration {
+	return c.simulated(workflows.DefaultBotWatch, 5*time.Second)
+}
 
 // fillerAfter is how long a caller waits for a bot in silence.
 func (c *config) fillerAfter() time.Duration {
