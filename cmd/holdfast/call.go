@@ -168,7 +168,7 @@ func (c *callCmd) send(ctx context.Context, method, path string, body, v any, he
 	if err != nil {
 		return nil, 0, err
 	}
-	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
+	if response.StatusCode >= http.StatusMultipleChoices {
 		var p handlers.Problem
 		if json.Unmarshal(raw, &p) == nil && p.Detail != "" {
 			return nil, response.StatusCode, fmt.Errorf("%d %s (%s): %s", response.StatusCode, p.Title, p.Code, p.Detail)
