@@ -78,3 +78,11 @@ var languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
 // isLanguage says whether a text has the form of a BCP-47 tag.
 func isLanguage(tag string) bool { return languageTag.MatchString(tag) }
+
+func isHandoffAttribute(name string) bool {
+	switch name {
+	case attrHandedOff, attrReason, attrSummary, attrSentiment, attrLanguage, attrTimestamp:
+		return true
+	}
+	return false
+}

@@ -47,7 +47,9 @@ func (d *Dialogue) gather(s Settings, in Input, r Reply) gathered {
 		}
 		g.failed = g.failed || p.Failed
 		if g.handOff == nil && p.HandOff != nil {
-			g.handOff = p.HandOff
+			h := *p.HandOff
+			h.Reason, h.Summary = hideKeys(h.Reason, in.Digits, keyedMark), hideKeys(h.Summary, in.Digits, keyedMark)
+			g.handOff = &h
 		}
 		if g.transfer == "" {
 			g.transfer = p.Transfer
@@ -77,7 +79,8 @@ func (d *Dialogue) remember(name, value, keyed string) {
 
 // selected keeps a menu's selection, and names it in the transcript where only keys were.
 func (d *Dialogue) selected(name string) {
-	if len(d.Selections) < slotsKept {
+	name = clip(name, slotKept)
+	if len(d.Selections) < slotsKept && !slices.Contains(d.Selections, name) {
 		d.Selections = append(d.Selections, name)
 	}
 	for i := len(d.Messages) - 1; i >= 0; i-- {
