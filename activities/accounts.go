@@ -117,28 +117,20 @@ func (a *Accounts) with(ctx context.Context, c store.Credentials) (*Twilio, erro
 	config := a.own.config
 	config.AccountSID, config.AuthToken, config.APIKeySID, config.APIKeySecret = c.AccountSID, c.AuthToken, "", ""
 	config.Region, config.Edge = c.Region, c.Edge
+	var err error
 	if !ours {
-		var err error
 		if config.WorkspaceSID, config.RoutingWorkflow, err = a.workspace(ctx, c.AccountSID); err != nil {
 			return nil, err
 		}
+	}
+	if config.Budget, err = a.budget(c.AccountSID); err != nil {
+		return nil, err
 	}
 	c.Connection = config.WorkspaceSID + "/" + config.RoutingWorkflow // several connections with one account's token share a client
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if t, ok := a.clients[c]; ok {
 		return t, nil
-	}
-	config.Budget = a.own.config.Budget
-	if !ours {
-		if a.budgets[c.AccountSID] == nil {
-			budget, err := a.own.config.Budget.another()
-			if err != nil {
-				return nil, err
-			}
-			a.budgets[c.AccountSID] = budget
-		}
-		config.Budget = a.budgets[c.AccountSID]
 	}
 	if !secretPattern.MatchString(config.AuthToken) || !accountPattern.MatchString(config.AccountSID) {
 		return nil, refused(0, "the account SID must be AC and 32 hexadecimal digits, and the auth token letters and digits")
@@ -149,6 +141,23 @@ func (a *Accounts) with(ctx context.Context, c store.Credentials) (*Twilio, erro
 	t := &Twilio{config: config, transport: a.own.transport, metrics: a.own.metrics}
 	a.clients[c] = t
 	return t, nil
+}
+
+// budget is what an account's requests share in this process.
+func (a *Accounts) budget(account string) (*Budget, error) {
+	if account == a.own.config.AccountSID {
+		return a.own.config.Budget, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b := a.budgets[account]; b != nil {
+		return b, nil
+	}
+	b, err := a.own.config.Budget.another()
+	if err == nil {
+		a.budgets[account] = b
+	}
+	return b, err
 }
 
 // home is where an account's requests go: the region with its edge, as Twilio's hosts name them.

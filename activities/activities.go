@@ -19,7 +19,7 @@ type Activities struct {
 	Store  ReadModel
 	Floor  FloorModel
 
-	// Accounts are those of connections; nil means that there is Twilio's alone.
+	// Accounts are those of connections; nil means that there is Twilio's alone. Where bots answer calls it is required.
 	Accounts *Accounts
 	// Bots is required where bots answer calls, and so is Lines.
 	Bots  BotModel

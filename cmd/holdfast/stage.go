@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/call"
+	"holdfast/cmd/holdfast/engine"
 	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/simulator"
@@ -207,6 +208,9 @@ func (s *stage) config(cfg stageConfig, twilioURL string) config {
 		})
 	}
 	c.APIKeys = s.keys.configured
+	if cfg.database != "" { // which has no keys of its own
+		c.SecretKeys = []engine.PayloadKey{engine.NewPayloadKey("stage")}
+	}
 	return c
 }
 
