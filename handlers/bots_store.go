@@ -23,4 +23,3 @@ type BotStore interface {
 	CredentialsOfAccount(ctx context.Context, account string) ([]store.Credentials, error)
 	Workspaces(ctx context.Context, account string) ([]string, error)
 }
-

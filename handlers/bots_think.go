@@ -188,7 +188,7 @@ func (t *talks) think(work thinking, now time.Time) *thought {
 		if work.early && (before.turn > work.turn || before.turn == work.turn && !before.early) {
 			return nil // the caller was answered, or has ended: this came late
 		}
-		if before.turn == work.turn && before.about(work) && !(before.early && before.failed()) {
+		if before.turn == work.turn && before.about(work) && (!before.early || !before.failed()) {
 			before.early = before.early && work.early
 			return before
 		}
@@ -255,7 +255,9 @@ func (t *talks) carry(session string, turn int) {
 }
 
 // left is how long a brain may still think that has so long in all.
-func (th *thought) left(within time.Duration, now time.Time) time.Duration { return within - now.Sub(th.begun) }
+func (th *thought) left(within time.Duration, now time.Time) time.Duration {
+	return within - now.Sub(th.begun)
+}
 
 // wait waits for a thought, for so long at most. done is false if it is still thought then.
 func (th *thought) wait(ctx context.Context, most time.Duration) (reply bot.Reply, done bool) {

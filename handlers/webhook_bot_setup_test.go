@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -121,13 +122,15 @@ func (b *testBrain) Reply(ctx context.Context, _ bot.Settings, d bot.Dialogue, i
 	reply := b.reply
 	b.mu.Unlock()
 	return func(yield func(bot.Piece, error) bool) {
+		defer func() {
+			if ctx.Err() != nil {
+				b.left <- in.Speech
+			}
+		}()
 		for p, err := range reply(ctx, d, in) {
 			if !yield(p, err) {
 				return
 			}
-		}
-		if ctx.Err() != nil {
-			b.left <- in.Speech
 		}
 	}
 }
@@ -156,16 +159,16 @@ func (b *testBrain) hangs() (answer chan string) {
 	return answer
 }
 
-// testClock stands still until it is moved.
+// testClock stands still until it is moved. It begins now, for the store counts what is open since yesterday.
 type testClock struct{ micros atomic.Int64 }
 
 func newTestClock() *testClock {
 	c := &testClock{}
-	c.micros.Store(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC).UnixMicro())
+	c.micros.Store(time.Now().Truncate(time.Second).UnixMicro())
 	return c
 }
 
-func (c *testClock) now() time.Time          { return time.UnixMicro(c.micros.Load()).UTC() }
+func (c *testClock) now() time.Time         { return time.UnixMicro(c.micros.Load()).UTC() }
 func (c *testClock) passes(d time.Duration) { c.micros.Add(d.Microseconds()) }
 
 // botStage is a bot that runs on a number of a connection.
@@ -294,9 +297,7 @@ func (c *caller) answered(target string, form url.Values) *httptest.ResponseReco
 	full := url.Values{
 		"CallSid": {c.sid}, "AccountSid": {c.connection.AccountSID}, "From": {"+15550001111"}, "To": {botNumber}, "Direction": {"inbound"}, "CallStatus": {"in-progress"},
 	}
-	for name, values := range form {
-		full[name] = values
-	}
+	maps.Copy(full, form)
 	c.to, c.form = target, full
 	return c.do(c.signed(target, full))
 }
@@ -336,18 +337,22 @@ func (c *caller) gather() *tag {
 	return gather
 }
 
+// says speaks when the bot has said what it says.
 func (c *caller) says(text string) *tag {
 	c.t.Helper()
+	c.clock.passes(20 * time.Second)
 	return c.asks(follow(c.t, c.gather().attr("action")), url.Values{"SpeechResult": {text}, "Confidence": {"0.91"}})
 }
 
 func (c *caller) keys(digits string) *tag {
 	c.t.Helper()
+	c.clock.passes(20 * time.Second)
 	return c.asks(follow(c.t, c.gather().attr("action")), url.Values{"Digits": {digits}})
 }
 
 func (c *caller) isSilent() *tag {
 	c.t.Helper()
+	c.clock.passes(20 * time.Second)
 	return c.asks(follow(c.t, c.gather().attr("action")), url.Values{})
 }
 

@@ -33,7 +33,7 @@ type webhookRequest struct {
 	query  url.Values // the URL's: what we wrote into it when we handed it out
 	keyed  string     // the keys that were pressed: to be looked at, and never kept
 	spoken spokenWords
-	token  string     // I-Twilio-Idempotency-Token: the same over the retries of one request
+	token  string // I-Twilio-Idempotency-Token: the same over the retries of one request
 	at     time.Time
 }
 
