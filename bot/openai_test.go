@@ -236,6 +236,32 @@ func TestAModelAnswers(t *testing.T) {
 	}
 }
 
+func TestAModelThatDoesNotUnderstandCounts(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, calls("not_understood", "{}", "Pardon?"), calls("not_understood", "{}"), tells("Once more?"))
+	s := modelSettings(e)
+	s.Handoff.FailedTurns = 3
+	c, _ := converse(t, s)
+	brain := newBrain(t, s.Brain, testKey)
+	require.Equal(t, "Pardon?", spokenText(c.caller(brain, "blah")))
+	require.Equal(t, 1, e.count(), "it said what it has to say")
+	require.Equal(t, "Once more?", spokenText(c.caller(brain, "blah")))
+	require.Equal(t, 2, c.d.Failed)
+	require.Equal(t, "Once more?", spokenText(c.caller(brain, "hello")))
+	require.Zero(t, c.d.Failed)
+}
+
+func TestAModelKnowsWhatTheCallIsAbout(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, tells("Hello Ann."))
+	s := modelSettings(e)
+	c, _ := converse(t, s)
+	c.d.Custom = map[string]any{"flex_order": 7.0, "customer": "Ann", "task_sid": "WT1", "nested": map[string]any{}, "card": "4111111111111111"}
+	c.caller(newBrain(t, s.Brain, testKey), "hello")
+	require.Contains(t, e.request(t, 0), "About this call: card [card number]; customer Ann; order 7;")
+	require.Contains(t, e.request(t, 0), "It is Sunday, 1 March 2026, 12:00 UTC.")
+}
+
 func TestAModelThatNeverStopsIsStopped(t *testing.T) {
 	t.Parallel()
 	e := newEndpoint(t, func(w http.ResponseWriter, r *http.Request) {
