@@ -29,7 +29,7 @@ type Opener interface {
 func Open(s Settings, brain Brain, now time.Time) (Dialogue, Answer) {
 	s = s.WithDefaults()
 	d := Dialogue{StartedAt: now, Language: s.first(), Sentiment: Neutral}
-	say := []Speech{{Text: speakable(s.Greeting), Language: d.Language}}
+	say := []Speech{s.say(d.Language, s.Greeting, func(w spoken) string { return w.greeting })}
 	if opener, ok := brain.(Opener); ok {
 		g := d.gather(s, Input{}, Reply{Pieces: opener.Opening(s, d.Clone())})
 		say = append(say, g.say...)
