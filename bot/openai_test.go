@@ -131,7 +131,7 @@ func raw(body string) answer {
 func modelSettings(e *endpoint) Settings {
 	return Settings{
 		Instructions: "You are Acme's receptionist.",
-		Brain:        BrainSettings{Kind: KindOpenAI, BaseURL: e.URL + "/v1", Model: "small", APIKeyEnv: "TEST_API_KEY", Within: Seconds(10 * time.Second)},
+		Brain:        BrainSettings{Kind: KindOpenAI, BaseURL: e.URL + "/v1", Model: "small", APIKeyEnv: "TEST_API_KEY", Within: Seconds(30 * time.Second)},
 		Handoff:      Handoff{Words: []string{}},
 		Transfers:    []Target{{Name: "desk", To: "+14155550100"}},
 	}
@@ -165,7 +165,7 @@ func TestAModelAnswers(t *testing.T) {
 			stop(w, "tool_calls")
 		}}, says: transfers, next: NextHandOff, reason: "first", asked: 1},
 		"and hands off with garbage for a reason": {answers: []answer{calls("hand_off", `{"reason": oops`)}, says: transfers, next: NextHandOff, reason: "the bot could not help the caller", asked: 1},
-		"and hands off before it hangs": {within: 3 * time.Second, answers: []answer{func(w http.ResponseWriter, r *http.Request) {
+		"and hands off before it hangs": {within: 5 * time.Second, answers: []answer{func(w http.ResponseWriter, r *http.Request) {
 			begin(w)
 			call(w, 0, "hand_off", `{"reason":"late"}`)
 			<-r.Context().Done()
@@ -189,7 +189,7 @@ func TestAModelAnswers(t *testing.T) {
 			http.Redirect(w, r, "http://localhost:1/", http.StatusTemporaryRedirect)
 		}}, says: unclear, next: NextListen, failed: true, asked: 1},
 		"nothing in time":        {within: 500 * time.Millisecond, answers: []answer{hangs()}, says: unclear, next: NextListen, failed: true, asked: 1},
-		"half, and hangs":        {within: 3 * time.Second, answers: []answer{hangs("Your order is on its way. It will")}, says: "Your order is on its way. " + unclear, next: NextListen, failed: true, asked: 1},
+		"half, and hangs":        {within: 5 * time.Second, answers: []answer{hangs("Your order is on its way. It will")}, says: "Your order is on its way. " + unclear, next: NextListen, failed: true, asked: 1},
 		"half, and breaks off":   {answers: []answer{raw("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"One. Two\"}}]}\n\n")}, says: "One. " + unclear, next: NextListen, failed: true, asked: 1},
 		"garbage":                {answers: []answer{raw("data: {\"choices\": [[[\n\n")}, says: unclear, next: NextListen, failed: true, asked: 1},
 		"a web page":             {answers: []answer{raw("<html><body>Welcome</body></html>")}, says: unclear, next: NextListen, failed: true, asked: 1},
