@@ -226,11 +226,11 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 	if err != nil {
 		return err
 	}
-	a.calls = workflows.NewClient(a.engine.Client())
+	a.calls = workflows.NewClient(a.engine.Client(), workflows.WithBotWatch(a.cfg.botWatch()))
 	if !a.cfg.has(roleWorker) {
 		return nil
 	}
-	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store, Floor: a.store}, workflows.WorkerOptions{})
+	a.worker = workflows.NewWorker(a.engine.Client(), a.activities(twilio), workflows.WorkerOptions{})
 	return a.worker.Start()
 }
 

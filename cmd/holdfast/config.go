@@ -77,6 +77,8 @@ type config struct {
 	Settings *call.Settings `kong:"-"`
 	// Breaking, where set, is the rule for agents who do not answer that the file's are laid over.
 	Breaking *floor.Rule `kong:"-"`
+	// Second is how long a second takes of what is said on the telephone, where that is simulated. Default: a second.
+	Second time.Duration `kong:"-"`
 }
 
 // fileOnly are the lists of the YAML file.

@@ -61,7 +61,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	}
 	if c.Second != time.Second {
 		settings, breaking := scaled(c.Second), scaledRule(c.Second)
-		cfg.Settings, cfg.Breaking = &settings, &breaking
+		cfg.Settings, cfg.Breaking, cfg.Second = &settings, &breaking, c.Second
 	}
 	if err := cfg.problems(); err != nil {
 		return fmt.Errorf("configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
