@@ -39,7 +39,7 @@ type Lines struct {
 	// Queue is how callers wait who are handed over on a line, by its number; false: nobody takes calls there.
 	Queue func(line string) (LineQueue, bool)
 	// QueuedURL is asked when a caller who was handed over leaves the queue, and WaitURL is what he waits to; "" for Twilio's music.
-	QueuedURL func(id call.ID, session string, h call.Handoff) string
+	QueuedURL func(id call.ID, session string, turn int, h call.Handoff) string
 	WaitURL   func(id call.ID) string
 
 	// Summarise has a bot's brain say what was talked about; nil means that a rule does.

@@ -155,7 +155,7 @@ func (a *Activities) queueing(ctx context.Context, c call.EnqueueCaller, t talk)
 		enqueue.Task.Priority = &priority
 	}
 	if a.Lines.QueuedURL != nil {
-		enqueue.Action, enqueue.Method = a.Lines.QueuedURL(c.Call, c.Session, c.Handoff), http.MethodPost
+		enqueue.Action, enqueue.Method = a.Lines.QueuedURL(c.Call, c.Session, t.row.Turn, c.Handoff), http.MethodPost
 	}
 	if a.Lines.WaitURL != nil {
 		if wait := a.Lines.WaitURL(c.Call); wait != "" {

@@ -1,7 +1,23 @@
 // Package bot is the dialogue of an AI voice agent: what it says to a caller, when it hands him to a person, and what it tells that person.
 //
 // A [Brain] thinks of answers; [Dialogue] is everything that a conversation remembers between two of them, a plain value that travels as JSON,
-// so that any process can answer the next turn. Nothing here knows Twilio, the store or HTTP servers.
+// so that any process can answer the next turn. Nothing here knows Twilio, the store or HTTP servers. Whoever has a telephone line does this:
+//
+//	dialogue, answer := bot.Open(settings, brain, now)
+//	for {
+//		// Say answer.Say, keep answer.Messages and the dialogue, do answer.Next; then, with what the caller did:
+//		if interrupted {
+//			dialogue.Interrupted(elapsed)
+//		}
+//		clean, answer, ask := dialogue.Listen(settings, input)
+//		if ask {
+//			reply := bot.Think(ctx, brain, settings, dialogue.Clone(), clean) // slow? answer dialogue.Wait(settings, now) meanwhile
+//			answer = dialogue.Answer(settings, clean, reply, now)
+//		}
+//	}
+//
+// An answer of [NextLater] asks to come again for the reply of the brain that [Dialogue.Thinks] names. [Dialogue.HandOver] and
+// [Dialogue.Return] are for what others do to the caller meanwhile.
 package bot
 
 import (

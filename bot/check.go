@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -124,6 +125,7 @@ func (s Settings) Check() []FieldError {
 		}
 	}
 	c.references(s)
+	slices.SortStableFunc(c.errors, func(a, b FieldError) int { return strings.Compare(a.Field, b.Field) })
 	return c.errors
 }
 
@@ -136,7 +138,7 @@ func (c *checker) brain(field string, b BrainSettings) {
 			return
 		}
 		if _, err := readScript(b.Script); err != nil {
-			for _, line := range strings.Split(err.Error(), "\n") {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
 				c.wrong(field+".script", "%s", line)
 			}
 		}
@@ -146,7 +148,7 @@ func (c *checker) brain(field string, b BrainSettings) {
 		}
 		c.text(field+".model", b.Model, 200)
 		if b.BaseURL != "" {
-			c.url(field+".base_url", b.BaseURL)
+			c.url(field+".base_url", b.BaseURL, true)
 		}
 		if b.APIKeyEnv != "" && !KeyVariable(b.APIKeyEnv) {
 			c.wrong(field+".api_key_env", "%q is no environment variable that a bot may use: its name must end in _API_KEY or begin with HOLDFAST_BOT_, and be none of Holdfast's, Twilio's or Temporal's", b.APIKeyEnv)
@@ -217,7 +219,7 @@ func (c *checker) lookups(lookups []Lookup) {
 		for j, p := range l.Parameters {
 			c.name(fmt.Sprintf("%s.parameters[%d]", at, j), p, has)
 		}
-		if c.url(at+".url", placeholder.ReplaceAllString(l.URL, "x")) {
+		if c.url(at+".url", placeholder.ReplaceAllString(l.URL, "x"), false) {
 			c.placeholders(at+".url", l.URL, has)
 		}
 	}
@@ -237,10 +239,11 @@ func (c *checker) placeholders(field, raw string, has map[string]bool) {
 	}
 }
 
-// url says whether a text is a URL that may be asked: by https, or by http on the machine or a private network that it names.
-func (c *checker) url(field, raw string) bool {
+// url says whether a text is a URL that may be asked: by https, or by http where it stays on the machine or in a private network, to which names
+// without a dot lead as well.
+func (c *checker) url(field, raw string, names bool) bool {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Hostname() == "" {
+	if err != nil || u.Hostname() == "" {
 		c.wrong(field, "is no URL: want https://host/path")
 		return false
 	}
@@ -249,9 +252,13 @@ func (c *checker) url(field, raw string) bool {
 		return false
 	}
 	address, err := netip.ParseAddr(u.Hostname())
-	local := err == nil && !public(address) || strings.EqualFold(u.Hostname(), "localhost")
+	local := err == nil && !public(address) || strings.EqualFold(u.Hostname(), "localhost") || names && err != nil && !strings.Contains(u.Hostname(), ".")
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		c.wrong(field, "must begin with https://; http:// is for localhost and private addresses")
+		where := "localhost and private addresses"
+		if names {
+			where = "localhost, private addresses and names without a dot"
+		}
+		c.wrong(field, "must begin with https://; http:// is for %s", where)
 		return false
 	}
 	return true

@@ -79,7 +79,8 @@ func (d *Dialogue) remember(name, value, keyed string) {
 
 // selected keeps a menu's selection, and names it in the transcript where only keys were.
 func (d *Dialogue) selected(name string) {
-	if len(d.Selections) < slotsKept {
+	name = clip(name, slotKept)
+	if len(d.Selections) < slotsKept && !slices.Contains(d.Selections, name) {
 		d.Selections = append(d.Selections, name)
 	}
 	for i := len(d.Messages) - 1; i >= 0; i-- {

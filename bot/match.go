@@ -2,6 +2,7 @@ package bot
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ func in(phrases map[string][]string, language string) []string {
 	if len(phrases[""]) == 0 {
 		return own
 	}
-	return append(own[:len(own):len(own)], phrases[""]...)
+	return append(slices.Clip(own), phrases[""]...)
 }
 
 // matchPhrases says how well a folded text fits one of some phrases; 0: not at all.
@@ -160,12 +161,12 @@ func (s *slot) read(said, folded, keyed, language string) (value string, secret,
 	}
 	switch s.kind {
 	case slotYesNo:
-		switch {
-		case keyed == "1":
+		switch keyed {
+		case "1":
 			value = "yes"
-		case keyed == "2":
+		case "2":
 			value = "no"
-		case keyed == "":
+		case "":
 			value = yesNo(folded, language)
 		}
 		return value, false, value != ""
@@ -189,14 +190,14 @@ func (s *slot) read(said, folded, keyed, language string) (value string, secret,
 
 // spoken finds digits in a text: all of them together, or one run that fits.
 func (s *slot) spoken(said string) (string, bool) {
-	all := ""
+	var all strings.Builder
 	for _, run := range digitRuns(said) {
 		if s.fits(run.digits) {
 			return run.digits, true
 		}
-		all += run.digits
+		all.WriteString(run.digits)
 	}
-	return all, s.kind == slotDigits && s.fits(all)
+	return all.String(), s.kind == slotDigits && s.fits(all.String())
 }
 
 func (s *slot) fits(digits string) bool {

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -50,9 +52,7 @@ type model struct {
 func newOpenAI(s BrainSettings, o Options) (Brain, error) {
 	client := o.HTTP
 	if client == nil {
-		client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // what a caller said goes nowhere else
-		}}
+		client = modelHTTP()
 	}
 	// The service, and not the library's client: that one reads keys and addresses from the environment by itself.
 	options := []option.RequestOption{
@@ -70,6 +70,23 @@ func newOpenAI(s BrainSettings, o Options) (Brain, error) {
 	}
 	return &model{chat: openai.NewChatCompletionService(options...), settings: s, lookups: o.Lookups}, nil
 }
+
+// modelHTTP is one for all brains, so that a turn finds a connection open.
+var modelHTTP = sync.OnceValue(func() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 5 * time.Second,
+			MaxIdleConnsPerHost: 100,
+			IdleConnTimeout:     90 * time.Second,
+			ForceAttemptHTTP2:   true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // what a caller said goes nowhere else
+		},
+	}
+})
 
 // bounded ends responses that do not end.
 func bounded(request *http.Request, next option.MiddlewareNext) (*http.Response, error) {
@@ -220,7 +237,7 @@ func (t *modelTurn) speak(rest *strings.Builder, last bool) bool {
 		if n == 0 {
 			break
 		}
-		if sentence := strings.TrimSpace(text[:n]); sentence != "" {
+		if sentence := speakable(text[:n]); sentence != "" {
 			t.said += utf8.RuneCountInString(sentence)
 			if !t.emit(Piece{Say: sentence + " "}) {
 				return false

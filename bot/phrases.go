@@ -9,7 +9,7 @@ type spoken struct {
 }
 
 // byLanguage has what a bot says by itself, for the languages that its makers speak.
-var byLanguage = map[string]spoken{
+var byLanguage = folded(map[string]spoken{
 	"en": {
 		greeting: "Hello! How can I help you?", stillThere: "Are you still there?", stillThere2: "I cannot hear you. Are you still there?",
 		goodbye: "I cannot hear you, so I will end the call now. Goodbye.", filler: "One moment, please.",
@@ -74,6 +74,16 @@ var byLanguage = map[string]spoken{
 		bye: "مع السلامة.", notUnderstood: "عذراً، لم أفهم ذلك.", keyed: "الرقم الذي أدخلته",
 		wishes: []string{"موظف", "إنسان", "شخص حقيقي", "خدمة العملاء", "التحدث مع شخص"},
 	},
+})
+
+// folded are the same with wishes as they are compared.
+func folded(all map[string]spoken) map[string]spoken {
+	for _, s := range all {
+		for i, w := range s.wishes {
+			s.wishes[i] = fold(w)
+		}
+	}
+	return all
 }
 
 // defaultLanguage is spoken where none is set.

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -28,12 +29,7 @@ func promised(sentence string) bool {
 
 // promises says whether one of a text's sentences is.
 func promises(text string) bool {
-	for _, s := range sentences(text) {
-		if promised(s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(sentences(text), promised)
 }
 
 // without is a text less the sentences that drop wants out.

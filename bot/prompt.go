@@ -2,6 +2,7 @@ package bot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/openai/openai-go/v3"
@@ -84,8 +85,8 @@ func history(d Dialogue, in Input) []line {
 		lines = append(lines, line{m.Speaker, text})
 	}
 	sum := 0
-	for i := len(lines) - 1; i >= 0; i-- {
-		if sum += len([]rune(lines[i].text)); sum > historyMost {
+	for i, l := range slices.Backward(lines) {
+		if sum += len([]rune(l.text)); sum > historyMost {
 			return lines[i+1:]
 		}
 	}

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,16 +46,11 @@ func (s Settings) wished(folded, language string) bool {
 		return false
 	}
 	asks := func(phrase string) bool {
-		i := indexPhrase(folded, fold(phrase))
+		i := indexPhrase(folded, phrase)
 		return i >= 0 && !denied(folded, i, language)
 	}
 	if s.Handoff.Words != nil {
-		for _, w := range s.Handoff.Words {
-			if asks(w) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(s.Handoff.Words, func(w string) bool { return asks(fold(w)) })
 	}
 	seen := map[string]bool{}
 	for _, l := range append([]string{language, s.first()}, s.Languages...) {
@@ -62,11 +58,8 @@ func (s Settings) wished(folded, language string) bool {
 			continue
 		}
 		seen[base(l)] = true
-		words, _ := wordsOf(l)
-		for _, w := range words.wishes {
-			if asks(w) {
-				return true
-			}
+		if words, _ := wordsOf(l); slices.ContainsFunc(words.wishes, asks) {
+			return true
 		}
 	}
 	return false

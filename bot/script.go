@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -127,7 +128,7 @@ func readScript(source string) (*script, error) {
 func parseScript(source string) (*script, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(source), &document); err != nil {
-		return nil, &scriptError{[]scriptFault{{detail: strings.TrimPrefix(err.Error(), "yaml: ")}}}
+		return nil, &scriptError{[]scriptFault{syntaxFault(source, err)}}
 	}
 	var r reader
 	s := &script{byName: map[string]*intent{}, slots: map[string]*slot{}, menus: map[string]*menu{}}
@@ -144,6 +145,18 @@ func parseScript(source string) (*script, error) {
 		return nil, &scriptError{r.faults}
 	}
 	return s, nil
+}
+
+var parserLine = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?((did not find expected (?:',' or|node content|key|'-' indicator|<))?.*)`)
+
+// syntaxFault is what is no YAML. The library counts the lines of what it cannot parse from 0, and those of what it cannot scan from 1.
+func syntaxFault(source string, err error) scriptFault {
+	found := parserLine.FindStringSubmatch(err.Error())
+	at, _ := strconv.Atoi(found[1])
+	if found[3] != "" {
+		at++
+	}
+	return scriptFault{line: min(at, 1+strings.Count(strings.TrimRight(source, "\n"), "\n")), detail: found[2]}
 }
 
 var (

@@ -127,8 +127,8 @@ func (t *turn) think(ctx context.Context) error {
 		return t.answerSlot(ctx, t.script.slots[name], wanted, points, taken)
 	}
 	name, asked := strings.CutPrefix(expected, expectMenu)
-	if !asked && t.keyed != "" {
-		name = t.script.start // keys are for a menu, also after something else was talked about
+	if !asked {
+		name = t.script.start // it stays open
 	}
 	m := t.script.menus[name]
 	if m != nil {
@@ -139,9 +139,6 @@ func (t *turn) think(ctx context.Context) error {
 	}
 	if wanted != nil {
 		return t.run(ctx, wanted, taken)
-	}
-	if m == nil {
-		name, m = t.script.start, t.script.menus[t.script.start]
 	}
 	return t.lost(name, m)
 }

@@ -11,8 +11,8 @@ import (
 // Seconds is a duration that JSON has as a number of seconds, whole or not: 5, 1.5.
 type Seconds time.Duration
 
-// longestSeconds keeps what is read from overflowing.
-const longestSeconds = 366 * 24 * time.Hour
+// longest keeps what is read from overflowing.
+const longest = 366 * 24 * time.Hour
 
 // Duration is s as the standard library has it.
 func (s Seconds) Duration() time.Duration { return time.Duration(s) }
@@ -28,7 +28,7 @@ func (s *Seconds) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	var n float64
-	if json.Unmarshal(b, &n) != nil || math.Abs(n) > longestSeconds.Seconds() {
+	if json.Unmarshal(b, &n) != nil || math.Abs(n) > longest.Seconds() {
 		return fmt.Errorf("want a number of seconds, not %.40s", b)
 	}
 	*s = Seconds(math.Round(n*1000)) * Seconds(time.Millisecond)

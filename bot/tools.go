@@ -35,12 +35,13 @@ func tools(s Settings) []openai.ChatCompletionToolUnionParam {
 	}
 	if len(s.Transfers) > 0 {
 		var names []string
-		what := "Send the caller elsewhere; this ends your part. Do not announce it. To:"
+		var what strings.Builder
+		what.WriteString("Send the caller elsewhere; this ends your part. Do not announce it. To:")
 		for _, t := range s.Transfers {
 			names = append(names, t.Name)
-			what += fmt.Sprintf(" %s (%s).", t.Name, t.Description)
+			fmt.Fprintf(&what, " %s (%s).", t.Name, t.Description)
 		}
-		all = append(all, tool(toolTransfer, what, map[string]any{"to": choiceOf("where", names...)}, []string{"to"}))
+		all = append(all, tool(toolTransfer, what.String(), map[string]any{"to": choiceOf("where", names...)}, []string{"to"}))
 	}
 	if len(s.Languages) > 1 {
 		all = append(all, tool(toolLanguage, "Speak another language from now on, because the caller does. Then go on in it.",

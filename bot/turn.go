@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -40,7 +41,7 @@ func Open(s Settings, brain Brain, now time.Time) (Dialogue, Answer) {
 func (d *Dialogue) Listen(s Settings, in Input) (clean Input, a Answer, ask bool) {
 	s = s.WithDefaults()
 	if d.Over || d.HandOff != nil {
-		return in, d.again(s), false
+		return in, d.again(), false
 	}
 	d.Turn++
 	if in.Silent() {
@@ -70,8 +71,8 @@ func (d Dialogue) PendingInput() (in Input, pending bool) {
 	if !d.Pending {
 		return Input{}, false
 	}
-	for i := len(d.Messages) - 1; i >= 0; i-- {
-		if m := d.Messages[i]; m.Speaker == SpeakerCaller {
+	for _, m := range slices.Backward(d.Messages) {
+		if m.Speaker == SpeakerCaller {
 			return Input{Speech: strings.TrimSpace(strings.TrimSuffix(m.Text, keyedMark)), At: m.At}, true
 		}
 	}
@@ -100,11 +101,14 @@ func (d Dialogue) Thinks(s Settings) BrainSettings {
 func (d *Dialogue) Answer(s Settings, in Input, r Reply, now time.Time) Answer {
 	s = s.WithDefaults()
 	if d.Over || d.HandOff != nil {
-		return d.again(s)
+		return d.again()
 	}
 	d.Pending = false
 	g := d.gather(s, in, r)
 	transfer, known := s.target(g.transfer)
+	if g.handOff == nil && !known && g.promised() {
+		g.handOff = &HandOff{Reason: reasonPromise, By: byModel} // also where it failed after: what came before was meant
+	}
 	if g.handOff == nil && !g.end && !known && (r.Err != nil || len(g.say) == 0) {
 		return d.failed(s, g.say, now)
 	}
@@ -120,13 +124,6 @@ func (d *Dialogue) Answer(s Settings, in Input, r Reply, now time.Time) Answer {
 			if g.failed {
 				g.say = nil // it asks the caller to repeat what nobody waits for
 			}
-		}
-	}
-	if g.handOff == nil && !known && g.promised() {
-		if !s.Handoff.Off {
-			g.handOff = &HandOff{Reason: reasonPromise, By: byModel}
-		} else {
-			g.say = append(g.less(promised), s.say(d.Language, s.Phrases.Nobody, func(w spoken) string { return w.nobody }))
 		}
 	}
 	switch {
@@ -151,7 +148,7 @@ func (d *Dialogue) Answer(s Settings, in Input, r Reply, now time.Time) Answer {
 // HandOver hands the caller to a person because somebody else wants it. It does so once: asked again it answers the same.
 func (d *Dialogue) HandOver(s Settings, h HandOff, now time.Time) Answer {
 	if d.HandOff != nil || d.Over {
-		return d.again(s)
+		return d.again()
 	}
 	return d.handOver(s.WithDefaults(), nil, h, now)
 }
@@ -249,7 +246,7 @@ func (d *Dialogue) announced(s Settings, said []Speech) []Speech {
 }
 
 // again answers a dialogue that is over, or on its way to a person.
-func (d *Dialogue) again(s Settings) Answer {
+func (d *Dialogue) again() Answer {
 	if d.HandOff != nil {
 		return Answer{Interrupt: InterruptNone, Next: NextHandOff, HandOff: d.HandOff, Messages: d.taken()}
 	}
@@ -268,13 +265,12 @@ func (d *Dialogue) listen(s Settings, say []Speech, now time.Time) Answer {
 // give writes down what is said, and hands over what is new for the transcript.
 func (d *Dialogue) give(a Answer, now time.Time) Answer {
 	for i := 0; i < len(a.Say); {
-		text := a.Say[i].Text
-		j := i + 1
-		for ; j < len(a.Say) && a.Say[j].Language == a.Say[i].Language; j++ {
-			text += " " + a.Say[j].Text
+		var texts []string
+		language := a.Say[i].Language
+		for ; i < len(a.Say) && a.Say[i].Language == language; i++ {
+			texts = append(texts, a.Say[i].Text)
 		}
-		d.add(SpeakerBot, text, a.Say[i].Language, now)
-		i = j
+		d.add(SpeakerBot, strings.Join(texts, " "), language, now)
 	}
 	a.Messages = d.taken()
 	return a

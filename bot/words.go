@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -103,17 +104,22 @@ var linking = set("t", "want", "need", "to", "talk", "speak", "with", "a", "an",
 	"quiero", "necesito", "hablar", "con", "un", "una", "el", "la", "ningun", "veux", "besoin", "de", "d", "une", "parler", "avec", "le", "pas",
 	"mit", "einem", "einer", "einen", "voglio", "bisogno", "di", "parlare", "quero", "preciso", "falar", "com", "um", "uma", "wil", "een", "أريد", "مع")
 
+// wanting are verbs that a refusal at the beginning does deny: "no quiero".
+var wanting = set("quiero", "necesito", "voglio", "quero", "preciso", "أريد")
+
 // denied says whether the words right before text[:end] deny what comes there. Both are folded.
 func denied(text string, end int, language string) bool {
 	words := strings.Fields(text[:end])
 	deny := negations[base(language)]
-	for i := len(words) - 1; i >= 0; i-- {
+	verb := false
+	for i, w := range slices.Backward(words) {
 		switch {
-		case deny[words[i]]:
-			return i > 0 || !refusals[words[i]]
-		case !linking[words[i]]:
+		case deny[w]:
+			return i > 0 || verb || !refusals[w]
+		case !linking[w]:
 			return false
 		}
+		verb = verb || wanting[w]
 	}
 	return false
 }

@@ -46,9 +46,11 @@ func (e BotState) Valid() bool {
 // Defines values for CallOutcome.
 const (
 	OutcomeAbandoned CallOutcome = "abandoned"
+	OutcomeBusy      CallOutcome = "busy"
 	OutcomeCanceled  CallOutcome = "canceled"
 	OutcomeCompleted CallOutcome = "completed"
 	OutcomeFailed    CallOutcome = "failed"
+	OutcomeNoAnswer  CallOutcome = "no-answer"
 	OutcomeOpen      CallOutcome = ""
 )
 
@@ -57,11 +59,15 @@ func (e CallOutcome) Valid() bool {
 	switch e {
 	case OutcomeAbandoned:
 		return true
+	case OutcomeBusy:
+		return true
 	case OutcomeCanceled:
 		return true
 	case OutcomeCompleted:
 		return true
 	case OutcomeFailed:
+		return true
+	case OutcomeNoAnswer:
 		return true
 	case OutcomeOpen:
 		return true
@@ -73,11 +79,13 @@ func (e CallOutcome) Valid() bool {
 // Defines values for CallState.
 const (
 	Connecting CallState = "connecting"
+	Dialling   CallState = "dialling"
 	Ended      CallState = "ended"
 	Held       CallState = "held"
 	Queued     CallState = "queued"
 	Reserved   CallState = "reserved"
 	Talking    CallState = "talking"
+	WithBot    CallState = "bot"
 	Wrapping   CallState = "wrapping"
 )
 
@@ -85,6 +93,8 @@ const (
 func (e CallState) Valid() bool {
 	switch e {
 	case Connecting:
+		return true
+	case Dialling:
 		return true
 	case Ended:
 		return true
@@ -95,6 +105,8 @@ func (e CallState) Valid() bool {
 	case Reserved:
 		return true
 	case Talking:
+		return true
+	case WithBot:
 		return true
 	case Wrapping:
 		return true
@@ -270,7 +282,7 @@ type AgentCall struct {
 	LegState string `json:"leg_state"`
 	Queue    *Queue `json:"queue"`
 
-	// State `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+	// State `dialling`: a bot calls the customer, who has not answered yet. `bot`: the customer is with a bot. `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
 	// customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
 	// is over; what remains is being closed. `ended`: nothing remains.
 	State CallState `json:"state"`
@@ -573,6 +585,36 @@ type BotPage struct {
 	NextCursor string `json:"next_cursor"`
 }
 
+// BotPart A bot's part in a call.
+type BotPart struct {
+	// Bot Empty of another platform's, as the next three.
+	//
+	// Example: bot_mfrggzdfmztwq2lknnwg
+	Bot string `json:"bot"`
+
+	// Connection Example: con_mfrggzdfmztwq2lknnwg
+	Connection string `json:"connection"`
+
+	// Foreign Whether it is another platform's bot, of which no more is known.
+	Foreign bool `json:"foreign"`
+
+	// Handoff Absent where there was none.
+	Handoff *HandoffNote `json:"handoff,omitempty"`
+
+	// Name Example: Reception
+	Name string `json:"name"`
+
+	// OverAt Absent while the bot has the caller.
+	OverAt *time.Time `json:"over_at,omitempty"`
+
+	// Result How its part ended: `handed-off`, `ended`, `transferred`, `abandoned`, `machine`, or Twilio's word for a call that was not answered. Absent before.
+	Result *string `json:"result,omitempty"`
+
+	// Session Example: ses_mfrggzdfmztwq2lknnwg
+	Session string    `json:"session"`
+	Since   time.Time `json:"since"`
+}
+
 // BotSecrets What the settings name and must not show, such as a model's API key: a brain's `api_key_env` names one, and `${NAME}` in a lookup's headers. Names end in
 // _API_KEY or begin with HOLDFAST_BOT_. They are kept encrypted, and answered as `********`. In a change, what is absent or masked stays, and null takes one away.
 //
@@ -592,6 +634,9 @@ type Call struct {
 
 	// AnsweredAt When customer and agent met. Absent before.
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
+
+	// Bot Absent where no bot has or had the call.
+	Bot *BotPart `json:"bot,omitempty"`
 
 	// ConferenceSID Empty before there is one.
 	//
@@ -626,8 +671,9 @@ type Call struct {
 	// Legs The customer's first.
 	Legs []Leg `json:"legs"`
 
-	// Outcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
-	// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
+	// Outcome How the call went. `completed`: customer and agent met, or a bot alone saw to it. `abandoned`: the customer left before. `canceled`: somebody ended it
+	// before, or its task was canceled. `failed`: customer and agent could not be brought together, or a call of a bot's could not be placed. `busy`, `no-answer`:
+	// a call of a bot's was not answered. Empty while it is open.
 	Outcome CallOutcome `json:"outcome"`
 
 	// Parts Each agent's part in the call, with times of its own, oldest first.
@@ -639,7 +685,7 @@ type Call struct {
 	// ReceivedAt When Holdfast first heard of it.
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 
-	// State `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+	// State `dialling`: a bot calls the customer, who has not answered yet. `bot`: the customer is with a bot. `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
 	// customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
 	// is over; what remains is being closed. `ended`: nothing remains.
 	State CallState `json:"state"`
@@ -662,8 +708,9 @@ type Call struct {
 // CallID Example: CA0123456789abcdef0123456789abcdef
 type CallID = string
 
-// CallOutcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
-// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
+// CallOutcome How the call went. `completed`: customer and agent met, or a bot alone saw to it. `abandoned`: the customer left before. `canceled`: somebody ended it
+// before, or its task was canceled. `failed`: customer and agent could not be brought together, or a call of a bot's could not be placed. `busy`, `no-answer`:
+// a call of a bot's was not answered. Empty while it is open.
 type CallOutcome string
 
 // CallPage defines model for CallPage.
@@ -677,7 +724,7 @@ type CallPage struct {
 // CallSID Example: CA0123456789abcdef0123456789abcdef
 type CallSID = string
 
-// CallState `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+// CallState `dialling`: a bot calls the customer, who has not answered yet. `bot`: the customer is with a bot. `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
 // customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
 // is over; what remains is being closed. `ended`: nothing remains.
 type CallState string
@@ -831,7 +878,7 @@ type HandoffBody struct {
 	// Example: en
 	Language *string `json:"language,omitempty"`
 
-	// Priority The task's. As the bot is set
+	// Priority The task's. As the bot is set, without it.
 	Priority *int `json:"priority,omitempty"`
 
 	// Reason A short phrase.
@@ -847,6 +894,30 @@ type HandoffBody struct {
 
 	// Summary One paragraph. Without it, what our own bot can tell.
 	Summary *string `json:"summary,omitempty"`
+}
+
+// HandoffNote What a person is told of a caller whom a bot handed over.
+type HandoffNote struct {
+	At time.Time `json:"at"`
+
+	// By `caller`, `rule`, `model`, or the name of the key that asked.
+	//
+	// Example: caller
+	By string `json:"by"`
+
+	// Language BCP-47; empty where it is not known.
+	//
+	// Example: en
+	Language string `json:"language"`
+
+	// Reason Example: wants to cancel
+	Reason string `json:"reason"`
+
+	// Sentiment `positive`, `neutral` or `negative`; empty where it is not known.
+	//
+	// Example: negative
+	Sentiment string `json:"sentiment"`
+	Summary   string `json:"summary"`
 }
 
 // Help An agent's wish for a supervisor.
@@ -1284,8 +1355,9 @@ type TimelineEntry struct {
 	// Late Whether it came after the call had ended and so changed nothing. Absent for no.
 	Late *bool `json:"late,omitempty"`
 
-	// Outcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
-	// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
+	// Outcome How the call went. `completed`: customer and agent met, or a bot alone saw to it. `abandoned`: the customer left before. `canceled`: somebody ended it
+	// before, or its task was canceled. `failed`: customer and agent could not be brought together, or a call of a bot's could not be placed. `busy`, `no-answer`:
+	// a call of a bot's was not answered. Empty while it is open.
 	Outcome CallOutcome `json:"outcome"`
 
 	// Private Whether it tells of a supervisor who listens in private, and so is not shown to agents. Absent for no.

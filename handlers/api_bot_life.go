@@ -9,15 +9,17 @@ import (
 	"holdfast/workflows"
 )
 
-// BotLife starts and stops bots. [*workflows.Client] is one. Each waits until it is done, or has failed in a way that the bot's row tells, for as long as ctx
-// allows. Their errors are those of [workflows.Client.Request].
+// BotLife starts and stops bots. [*workflows.Client] is one, and says what its errors are. Each waits until it is done, or has failed in a way that the bot's
+// row tells.
 type BotLife interface {
-	StartBot(ctx context.Context, id string) error
-	StopBot(ctx context.Context, id string) error
-	RestartBot(ctx context.Context, id string) error
+	StartBot(ctx context.Context, id string) (workflows.BotResult, error)
+	StopBot(ctx context.Context, id string) (workflows.BotResult, error)
+	RestartBot(ctx context.Context, id string) (workflows.BotResult, error)
 	// BotChanged tells a bot that runs to look at its connections now: a token was pasted over, or one is gone. It does not wait.
 	BotChanged(ctx context.Context, id string) error
 }
+
+var _ BotLife = (*workflows.Client)(nil)
 
 // StartBot answers POST /v1/bots/{bot}/start.
 func (a *api) StartBot(ctx context.Context, r StartBotRequestObject) (StartBotResponseObject, error) {
@@ -47,7 +49,7 @@ func (a *api) RestartBot(ctx context.Context, r RestartBotRequestObject) (Restar
 }
 
 // live asks for a step of a bot's life. done says that the bot is where it was to go.
-func (a *api) live(ctx context.Context, id string, step func(BotLife, context.Context, string) error, goals ...store.BotState) (b Bot, done bool, err error) {
+func (a *api) live(ctx context.Context, id string, step func(BotLife, context.Context, string) (workflows.BotResult, error), goals ...store.BotState) (b Bot, done bool, err error) {
 	if err := a.sets(ctx); err != nil {
 		return b, false, err
 	}
@@ -59,8 +61,8 @@ func (a *api) live(ctx context.Context, id string, step func(BotLife, context.Co
 	}
 	bounded, cancel := context.WithTimeout(ctx, a.wait)
 	defer cancel()
-	asked := step(a.bots, bounded, id)
-	slow := errors.Is(asked, workflows.ErrUnverified) || bounded.Err() != nil && ctx.Err() == nil
+	_, asked := step(a.bots, bounded, id)
+	slow := errors.Is(asked, workflows.ErrUnverified)
 	if asked != nil && !slow {
 		return b, false, a.lifeError(asked)
 	}

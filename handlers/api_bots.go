@@ -12,6 +12,7 @@ import (
 
 	"holdfast/bot"
 	"holdfast/store"
+	"holdfast/workflows"
 )
 
 // Bounds of a bot's secrets.
@@ -194,7 +195,7 @@ func (a *api) DeleteBot(ctx context.Context, r DeleteBotRequestObject) (DeleteBo
 		if a.bots == nil {
 			return nil, unavailable(codeEngineAway, "bots cannot be stopped from here", nil)
 		}
-		if err := a.bots.StopBot(ctx, row.ID); err != nil {
+		if _, err := a.bots.StopBot(ctx, row.ID); err != nil && !errors.Is(err, workflows.ErrUnverified) {
 			return nil, a.lifeError(err)
 		}
 	}

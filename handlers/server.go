@@ -55,7 +55,7 @@ type Config struct {
 	ActionWait time.Duration
 	// Timeout bounds every request of the API but streams. It must exceed ActionWait by what the engine needs to accept. Default 15 s.
 	Timeout time.Duration
-	// MaxBody is how many bytes a request's body may have, webhooks apart. Default 64 KiB.
+	// MaxBody is how many bytes a request's body may have, webhooks apart. Default 64 KiB; that of a bot, with its script, may have 1 MiB at least.
 	MaxBody int64
 	// Heartbeat is the longest silence of a stream. Default 15 s.
 	Heartbeat time.Duration
@@ -189,8 +189,12 @@ func requestID(c echo.Context) string { return c.Response().Header().Get(echo.He
 
 const (
 	apiPrefix   = "/v1/"
+	botsPrefix  = apiPrefix + "bots"
 	streamRoute = "/v1/stream"
 )
+
+// botBodyMost is enough for the longest script, however it is escaped in JSON.
+const botBodyMost = 1 << 20
 
 // observe writes the access log and measures. It holds no query, header or body: they may carry what must not be kept.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
@@ -280,10 +284,14 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if r.ContentLength > s.cfg.MaxBody {
-			return problem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "the body may have %d bytes", s.cfg.MaxBody)
+		most := s.cfg.MaxBody
+		if strings.HasPrefix(c.Path(), botsPrefix) {
+			most = max(most, botBodyMost)
 		}
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, s.cfg.MaxBody)
+		if r.ContentLength > most {
+			return problem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "the body may have %d bytes", most)
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, most)
 		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 		ctx := withKey(r.Context(), key)
 		if c.Path() != streamRoute {

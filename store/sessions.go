@@ -154,6 +154,8 @@ type TurnAnswer struct {
 	Heard *string
 	// Messages are what was said in the turn: the caller, then the bot.
 	Messages []SessionMessage
+	// Changed are messages of earlier turns that come in place of those of their number, for more is known of them now.
+	Changed []SessionMessage
 	// Handoff, unless nil, says that the answer hands the caller over: the session is handing off then, by "turn".
 	Handoff json.RawMessage
 	// Outcome, unless "", closes the session.
@@ -203,6 +205,13 @@ func (s *Store) AnswerTurn(ctx context.Context, a TurnAnswer) (session SessionRo
 		have = found[0] - len(a.Messages)
 		if a.Heard != nil {
 			if err := cutNewest(ctx, tx, a.Session, *a.Heard); err != nil {
+				return err
+			}
+		}
+		for _, m := range a.Changed {
+			_, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE bot_messages SET words = ?, heard = ?, cut = ? WHERE session_id = ? AND number = ?`),
+				plainArgs(m.Text, m.Heard, m.Cut, a.Session, m.Number)...)
+			if err != nil {
 				return err
 			}
 		}

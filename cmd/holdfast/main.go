@@ -21,6 +21,7 @@ type commands struct {
 	Sim      simCmd        `cmd:"" help:"Run the simulated Twilio alone, for a Holdfast that you start yourself."`
 	Key      keyCmd        `cmd:"" help:"Make an API key for an agent, a supervisor or an administrator."`
 	Payload  payloadKeyCmd `cmd:"" name:"payload-key" help:"Make a key that calls are encrypted with in the engine."`
+	Secret   secretKeyCmd  `cmd:"" name:"secret-key" help:"Make a key that tokens are encrypted with in the database."`
 	Migrate  migrateCmd    `cmd:"" help:"Bring the database to this version's schema. serve does so by itself."`
 	Version  versionCmd    `cmd:"" help:"Print the version."`
 }

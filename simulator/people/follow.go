@@ -54,7 +54,7 @@ func (r *run) follow(ctx context.Context, c *conversation, res result, why strin
 			if res == resultLost && (got.call.EndedBy == "supervisor" || got.call.EndedBy == "admin") {
 				res, why = resultStopped, "" // nobody of the script did: somebody who watches tried the API
 			}
-			r.account(c, res, got.call)
+			r.account(ctx, c, res, got.call)
 			return res, why
 		case got.status == http.StatusNotFound && (res == resultRejected || res == resultLost || !line.answered):
 			return res, why // it was over before Holdfast could know it
@@ -66,11 +66,12 @@ func (r *run) follow(ctx context.Context, c *conversation, res result, why strin
 }
 
 // account compares, and tells the end.
-func (r *run) account(c *conversation, res result, call apiCall) {
+func (r *run) account(ctx context.Context, c *conversation, res result, call apiCall) {
 	r.book.outcome(call.Outcome)
 	if differs := c.disagrees(res, call); differs != "" {
 		r.violation(call.ID, "%s (%s)", differs, c.scenario)
 	}
+	r.checkBot(ctx, c, res, call)
 	r.tell(CallEnded, c.caller, call.ID, "is off the line; the call is over: %s", call.Outcome)
 }
 

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type RunConfig struct {
 	SupervisorKey string
 	// SupervisorKeys gives the API key of a supervisor of the script, by his name. nil: nobody supervises.
 	SupervisorKeys func(name string) string
+	// AdminKey is one that may have bots place calls. Default: the supervisor's.
+	AdminKey string
 	// Music is an address of audio for holds of one's own; "": no such holds.
 	Music string
 
@@ -80,7 +83,9 @@ type run struct {
 	limits  limits
 	planner *planner
 	http    *http.Client
-	reader  *api // the supervisor's
+	reader  *api       // the supervisor's
+	caller  *api       // of who has bots call: an administrator's
+	capped  sync.Mutex // one caller at a time finds the bot of the scenario bot-cap taken
 	book    *book
 	agents  []*agent
 
@@ -169,7 +174,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 	if cfg.Second == 0 {
 		cfg.Second = time.Second
 	}
-	p, err := newPlanner(script, cfg.Scenario, cfg.Seed)
+	p, err := newPlanner(script.asBuilt(centre), cfg.Scenario, cfg.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("run: %w", err)
 	}
@@ -196,6 +201,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 	r.limits.wrap = r.limits.end / 2
 	r.supervisors = newSupervisors(r)
 	r.reader = &api{http: r.http, base: cfg.BaseURL, key: cfg.SupervisorKey}
+	r.caller = &api{http: r.http, base: cfg.BaseURL, key: cmp.Or(cfg.AdminKey, cfg.SupervisorKey)}
 	return r, r.hire()
 }
 
