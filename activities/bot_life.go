@@ -101,10 +101,10 @@ type BotNote struct {
 	Log     []BotLogLine `json:"log,omitempty"`
 }
 
-// NoteBot writes down where a bot's life is, and adds to its log.
+// NoteBot adds to a bot's log, and writes down where its life is: whoever sees that finds the why.
 func (a *Activities) NoteBot(ctx context.Context, n BotNote) error {
-	if err := a.Bots.SetBotState(ctx, n.Bot, n.State, n.Problem); err != nil {
-		return botGone(err)
+	if err := a.Bots.LogBot(ctx, n.Log...); err != nil {
+		return err
 	}
-	return a.Bots.LogBot(ctx, n.Log...)
+	return botGone(a.Bots.SetBotState(ctx, n.Bot, n.State, n.Problem))
 }

@@ -202,7 +202,6 @@ func TestASummaryIsMergedIntoWhatTheTaskHas(t *testing.T) {
 	_, body, _ := strings.Cut(b.requests[3], " Attributes=")
 	attributes, err := url.QueryUnescape(body)
 	require.NoError(t, err)
-	//nolint:testifylint // letter for letter: large numbers stay what they are
 	require.Equal(t, `{"big":12345678901234567890,"handedOff":true,"handoffLanguage":"en-US","handoffReason":"refund","handoffSentiment":"negative",`+
 		`"handoffSummary":"Wants refunds","handoffTimestamp":"2026-03-02T09:00:20Z","mine":"theirs"}`, attributes, "whoever changed the task meanwhile is not overwritten")
 	require.Equal(t, []string{`"3"`, `"4"`}, b.ifMatch, "TaskRouter takes the change of what was read, and no other")

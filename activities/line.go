@@ -175,9 +175,9 @@ func (l *tended) findNumber(ctx context.Context) (number *voice.ApiV2010Incoming
 func (l *tended) drift(n *voice.ApiV2010IncomingPhoneNumber) string {
 	var found []string
 	differs := func(is, want, what string) {
-		switch {
-		case is == want:
-		case is == "":
+		switch is {
+		case want:
+		case "":
 			found = append(found, what+" was not set")
 		default:
 			found = append(found, what+" was "+withoutSecrets(is))
