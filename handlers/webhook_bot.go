@@ -94,7 +94,7 @@ func (w *Webhooks) inbound(ctx context.Context, in *webhookRequest, connection s
 	if err != nil {
 		return nil, nil, err
 	}
-	known, err := w.bots.ready(row)
+	known, err := w.bots.ready(row, in.at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -191,7 +191,9 @@ func (w *Webhooks) untaken(c echo.Context, in *webhookRequest, known *knownBot, 
 		if set.Message != "" {
 			answer = append(verbsOf(say), answer...)
 		}
-		d.event = call.CallReceived{Call: sid, From: in.params.Get("From"), To: in.params.Get("To"), Direction: in.params.Get("Direction")}
+		d.event = call.CallReceived{
+			Call: sid, From: in.params.Get("From"), To: in.params.Get("To"), Direction: in.params.Get("Direction"), Account: w.elsewhere(in.params.Get("AccountSid")),
+		}
 	}
 	w.keep(ctx, in, d)
 	return answerTwiML(c, answer)

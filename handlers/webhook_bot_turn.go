@@ -198,16 +198,21 @@ func (w *Webhooks) turn(ctx context.Context, in *webhookRequest, row store.Sessi
 
 // botOf is a session's bot, and its line: as it runs, else as it is set.
 func (w *Webhooks) botOf(ctx context.Context, row store.SessionRow) (*knownBot, store.RunningLine, error) {
-	found, err := w.cfg.Bots.Store.Bot(ctx, row.Bot)
-	var known *knownBot
-	if errors.Is(err, store.ErrNotFound) {
-		if known = w.bots.last(row.Bot); known == nil {
+	known := w.bots.fresh(row.Bot, w.now())
+	if known == nil {
+		found, err := w.cfg.Bots.Store.Bot(ctx, row.Bot)
+		switch {
+		case errors.Is(err, store.ErrNotFound): // it was deleted: who talks with it is not cut off for that
+			if known = w.bots.last(row.Bot); known == nil {
+				return nil, store.RunningLine{}, err
+			}
+		case err != nil:
 			return nil, store.RunningLine{}, err
+		default:
+			if known, err = w.bots.ready(found, w.now()); err != nil {
+				return nil, store.RunningLine{}, err
+			}
 		}
-	} else if err != nil {
-		return nil, store.RunningLine{}, err
-	} else if known, err = w.bots.ready(found); err != nil {
-		return nil, store.RunningLine{}, err
 	}
 	if line, runs := known.lines[row.Connection]; runs {
 		return known, line, nil
