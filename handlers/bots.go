@@ -71,6 +71,8 @@ type bots struct {
 	mu    sync.Mutex
 	known map[string]*knownBot // by the bot's ID
 	talks talks
+
+	troubles troubles
 }
 
 func newBots(cfg BotsConfig) *bots {
