@@ -57,7 +57,7 @@ func setupBot(t *testing.T) *botBundle {
 	require.NoError(t, err)
 	b.session = session.ID
 	b.Bots = b.store
-	b.Lines.QueuedURL = func(call.ID, string, call.Handoff) string { return "https://bots.example.com/queued" }
+	b.Lines.QueuedURL = func(call.ID, string, int, call.Handoff) string { return "https://bots.example.com/queued" }
 	return b
 }
 
