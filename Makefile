@@ -51,6 +51,7 @@ soak: tool-temporal build ## run calls for long while everything goes wrong; SOA
 record: tool-temporal ## record the histories of real calls that later builds must replay
 	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test ./cmd/holdfast -count 1 -run TestHistoriesOfRealCallsReplay -v -args -record $(CURDIR)/workflows/testdata/histories
 	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test ./workflows -count 1 -run TestTheFloorOnTheRealEngine -v -args -record-floor $(CURDIR)/workflows/testdata/floor-histories
+	HOLDFAST_REQUIRE_ENGINE=1 $(GO) test ./workflows -count 1 -run "TestABotsLife|TestALineThatDoesNotWork" -v -args -record-bots $(CURDIR)/workflows/testdata/bot-histories
 
 .PHONY: lint
 lint: tools generated ## run the linters

@@ -18,6 +18,12 @@ type Activities struct {
 	Twilio *Twilio
 	Store  ReadModel
 	Floor  FloorModel
+
+	// Accounts are those of connections; nil means that there is Twilio's alone. Where bots answer calls it is required.
+	Accounts *Accounts
+	// Bots is required where bots answer calls, and so is Lines.
+	Bots  BotModel
+	Lines Lines
 }
 
 // Project writes one step of a call into the read model. It is a local activity: keep it short, and let the workflow try again later.

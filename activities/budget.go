@@ -64,6 +64,14 @@ func NewSharedBudget(concurrency int, rate float64, processes int) (*Budget, err
 	return &Budget{metrics: m, ledger: newLedger(concurrency, rate)}, nil
 }
 
+// another is a budget of the same size, for another account.
+func (b *Budget) another() (*Budget, error) {
+	b.mu.Lock()
+	concurrency, rate := b.ledger.concurrency, b.ledger.throttle.rate
+	b.mu.Unlock()
+	return NewBudget(concurrency, rate)
+}
+
 // refusal says that a request was not sent, and how long it makes no sense to ask again; 0: not known.
 type refusal struct {
 	why   string

@@ -36,6 +36,10 @@ var (
 
 // HoldParticipant sets a leg's hold.
 func (a *Activities) HoldParticipant(ctx context.Context, c call.HoldParticipant) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	params, u := (&voice.UpdateParticipantParams{}).SetHold(c.Hold), urgent
 	if c.Hold {
 		u = prompt
@@ -62,12 +66,20 @@ func (c *Config) holdMusic(own string) string {
 
 // MuteParticipant sets whether a leg is muted.
 func (a *Activities) MuteParticipant(ctx context.Context, c call.MuteParticipant) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	return a.updateParticipant(ctx, prompt, c.Conference, c.Leg, (&voice.UpdateParticipantParams{}).SetMuted(c.Muted),
 		func(p call.Participant) bool { return p.Muted == c.Muted })
 }
 
 // FlagParticipant sets whether the conference ends with a leg.
 func (a *Activities) FlagParticipant(ctx context.Context, c call.FlagParticipant) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	return a.updateParticipant(ctx, prompt, c.Conference, c.Leg, (&voice.UpdateParticipantParams{}).SetEndConferenceOnExit(c.EndConferenceOnExit),
 		func(p call.Participant) bool { return p.EndConferenceOnExit == c.EndConferenceOnExit })
 }
@@ -110,6 +122,10 @@ func noteUnanswered(ctx context.Context, sent bool, err error) {
 
 // RemoveParticipant takes a leg out of its conference. One that is not there any more counts as taken out.
 func (a *Activities) RemoveParticipant(ctx context.Context, c call.RemoveParticipant) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	return doneIfGone(a.Twilio.send(ctx, urgent, routeParticipant, func(x *exchange) error {
 		return x.voice().DeleteParticipant(string(c.Conference), string(c.Leg), nil)
 	}))
@@ -117,7 +133,11 @@ func (a *Activities) RemoveParticipant(ctx context.Context, c call.RemovePartici
 
 // EndConference ends a conference for everybody. One that is over counts as ended.
 func (a *Activities) EndConference(ctx context.Context, c call.EndConference) error {
-	err := doneIfGone(a.Twilio.send(ctx, urgent, routeConference, func(x *exchange) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
+	err = doneIfGone(a.Twilio.send(ctx, urgent, routeConference, func(x *exchange) error {
 		_, err := x.voice().UpdateConference(string(c.Conference), (&voice.UpdateConferenceParams{}).SetStatus("completed"))
 		return err
 	}))
@@ -127,7 +147,11 @@ func (a *Activities) EndConference(ctx context.Context, c call.EndConference) er
 // HangUpCall ends a leg's call. One that is over, which Twilio answers with 21220, counts as hung up.
 // https://www.twilio.com/docs/voice/api/call-resource
 func (a *Activities) HangUpCall(ctx context.Context, c call.HangUpCall) error {
-	err := doneIfGone(a.Twilio.send(ctx, urgent, routeCall, func(x *exchange) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
+	err = doneIfGone(a.Twilio.send(ctx, urgent, routeCall, func(x *exchange) error {
 		_, err := x.voice().UpdateCall(string(c.Leg), (&voice.UpdateCallParams{}).SetStatus("completed"))
 		return err
 	}))
@@ -140,11 +164,19 @@ func (a *Activities) HangUpCall(ctx context.Context, c call.HangUpCall) error {
 // CompleteTask completes a task. Completing one that is closed or gone, which TaskRouter answers with 20001 or 20404, counts as done.
 // https://www.twilio.com/docs/taskrouter/api/task
 func (a *Activities) CompleteTask(ctx context.Context, c call.CompleteTask) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	return a.closeTask(ctx, c.Task, "completed", c.Reason)
 }
 
 // CancelTask cancels a task. A task that somebody was assigned to cannot be canceled any more: TaskRouter refuses.
 func (a *Activities) CancelTask(ctx context.Context, c call.CancelTask) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	return a.closeTask(ctx, c.Task, "canceled", c.Reason)
 }
 
@@ -160,7 +192,11 @@ func (a *Activities) closeTask(ctx context.Context, task call.TaskSID, status, w
 
 // RejectReservation gives a reservation back. One that came to nothing already counts as given back.
 func (a *Activities) RejectReservation(ctx context.Context, c call.RejectReservation) error {
-	err := doneIfGone(a.Twilio.do(ctx, routeReservation, func(x *exchange) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
+	err = doneIfGone(a.Twilio.do(ctx, routeReservation, func(x *exchange) error {
 		params := (&taskrouter.UpdateTaskReservationParams{}).SetReservationStatus("rejected")
 		if c.Availability != "" {
 			params.SetWorkerActivitySid(string(c.Availability))
@@ -178,15 +214,23 @@ const acceptWithin = 3 * time.Second
 
 // AcceptReservation accepts a reservation whose agent came into the conference by our own doing. One that is accepted already counts as accepted.
 func (a *Activities) AcceptReservation(ctx context.Context, c call.AcceptReservation) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	bounded, cancel := context.WithTimeout(ctx, acceptWithin)
 	defer cancel()
-	err := a.setReservation(bounded, prompt, c.Task, c.Reservation, "accepted")
+	err = a.setReservation(bounded, prompt, c.Task, c.Reservation, "accepted")
 	return doneIf(err, func() (string, error) { return a.reservationStatus(ctx, c.Task, c.Reservation) }, "accepted", "wrapping", "completed")
 }
 
 // WrapUpReservation moves an agent's part to wrapping. One that is over, or came to nothing, counts as done.
 func (a *Activities) WrapUpReservation(ctx context.Context, c call.WrapUpReservation) error {
-	err := doneIfGone(a.setReservation(ctx, ordinary, c.Task, c.Reservation, "wrapping"))
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
+	err = doneIfGone(a.setReservation(ctx, ordinary, c.Task, c.Reservation, "wrapping"))
 	return doneIf(err, func() (string, error) { return a.reservationStatus(ctx, c.Task, c.Reservation) },
 		"wrapping", "completed", "rejected", "timeout", "canceled", "rescinded", gone)
 }
@@ -201,6 +245,10 @@ func (a *Activities) setReservation(ctx context.Context, u urgency, task call.Ta
 
 // SetAvailability moves an agent to an availability.
 func (a *Activities) SetAvailability(ctx context.Context, c call.SetAvailability) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	return a.Twilio.do(ctx, routeWorker, func(x *exchange) error {
 		params := (&taskrouter.UpdateWorkerParams{}).SetActivitySid(string(c.Availability))
 		_, err := x.taskRouter().UpdateWorker(a.Twilio.config.WorkspaceSID, string(c.Agent), params)

@@ -27,6 +27,10 @@ var conferenceEvents = []string{"start", "end", "join", "leave", "mute", "hold"}
 // leaving never ends the conference, the customer's does. One that is being accepted already counts as instructed.
 // https://www.twilio.com/docs/taskrouter/api/reservations
 func (a *Activities) InstructReservation(ctx context.Context, c call.InstructReservation) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	callback := a.Twilio.config.ConferenceCallback
 	if callback == nil {
 		return errors.New("twilio: no address for the conference's callbacks is set")
@@ -48,7 +52,7 @@ func (a *Activities) InstructReservation(ctx context.Context, c call.InstructRes
 	} else if e164.MatchString(c.From) { // a SIP or client address is no caller ID; TaskRouter finds one
 		params.SetFrom(c.From)
 	}
-	err := a.Twilio.do(ctx, routeReservation, func(x *exchange) error {
+	err = a.Twilio.do(ctx, routeReservation, func(x *exchange) error {
 		_, err := x.taskRouter().UpdateTaskReservation(a.Twilio.config.WorkspaceSID, string(c.Task), string(c.Reservation), params)
 		return err
 	})
@@ -76,6 +80,10 @@ const standardApology = "We are sorry. Your call cannot be taken at the moment. 
 // call is over counts as dismissed.
 // https://www.twilio.com/docs/voice/api/call-resource
 func (a *Activities) DismissCaller(ctx context.Context, c call.DismissCaller) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	params := &voice.UpdateCallParams{}
 	if elsewhere := a.Twilio.config.GoodbyeURL; elsewhere != nil {
 		params.SetUrl(elsewhere.String()).SetMethod(http.MethodPost)
@@ -90,7 +98,7 @@ func (a *Activities) DismissCaller(ctx context.Context, c call.DismissCaller) er
 		}
 		params.SetTwiml(string(goodbye))
 	}
-	err := doneIfGone(a.Twilio.send(ctx, urgent, routeCall, func(x *exchange) error {
+	err = doneIfGone(a.Twilio.send(ctx, urgent, routeCall, func(x *exchange) error {
 		_, err := x.voice().UpdateCall(string(c.Leg), params)
 		return err
 	}))

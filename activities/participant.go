@@ -24,6 +24,10 @@ var legEvents = []string{"initiated", "ringing", "answered", "completed"}
 // there already, he is looked for first. He hears no beep, nobody hears his line before he answers, and the conference never ends with him.
 // https://www.twilio.com/docs/voice/api/conference-participant-resource
 func (a *Activities) AddParticipant(ctx context.Context, c call.AddParticipant) (call.SID, error) {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return "", err
+	}
 	callback := a.Twilio.config.LegCallback
 	if callback == nil {
 		return "", errors.New("twilio: no address for a leg's callbacks is set")
@@ -52,7 +56,7 @@ func (a *Activities) AddParticipant(ctx context.Context, c call.AddParticipant) 
 		params.SetMuted(true)
 	}
 	var leg call.SID
-	err := a.Twilio.send(ctx, prompt, routeParticipants, func(x *exchange) error {
+	err = a.Twilio.send(ctx, prompt, routeParticipants, func(x *exchange) error {
 		p, err := x.voice().CreateParticipant(string(c.Conference), params)
 		if err == nil {
 			leg = call.SID(value(p.CallSid))
@@ -111,6 +115,10 @@ func repeated(ctx context.Context) bool {
 
 // CoachParticipant sets whom a supervisor's leg coaches. It says nothing of its being muted: a request that changes both is not taken as one.
 func (a *Activities) CoachParticipant(ctx context.Context, c call.CoachParticipant) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	params := (&voice.UpdateParticipantParams{}).SetCoaching(c.Coaching)
 	if c.Coaching {
 		params.SetCallSidToCoach(string(c.Coach))
@@ -124,6 +132,10 @@ func (a *Activities) CoachParticipant(ctx context.Context, c call.CoachParticipa
 // first, and so end it. If it was tried before and nobody knows whether it took effect, Twilio is asked first.
 // https://www.twilio.com/docs/voice/api/call-resource
 func (a *Activities) MoveCustomer(ctx context.Context, c call.MoveCustomer) error {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return err
+	}
 	room, err := a.customersRoom(c)
 	if err != nil {
 		return err

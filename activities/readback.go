@@ -20,6 +20,10 @@ const gone = "gone"
 // call decide on what it did not see. What was answered needs not be asked again by the next attempt, but for who is in the conference, and how:
 // that is to be as new as can be.
 func (a *Activities) ReadBack(ctx context.Context, c call.ReadBack) (call.Snapshot, error) {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return call.Snapshot{}, err
+	}
 	l := newLook(ctx)
 	s := &l.kept.Snapshot
 	if c.Customer != "" {
@@ -36,6 +40,16 @@ func (a *Activities) ReadBack(ctx context.Context, c call.ReadBack) (call.Snapsh
 		})
 		l.once("reservation", func() (err error) {
 			s.Reservation, err = a.readReservation(ctx, c.Task, c.Reservation)
+			return err
+		})
+	}
+	if c.SeekTask {
+		l.once("", func() error { // it may be made yet
+			t, err := a.findTask(ctx, leisurely, "call_sid == "+quoted(string(c.Customer)))
+			if err == nil && t != nil {
+				s.Task = &call.TaskSnapshot{Task: call.TaskSID(value(t.Sid)), Status: value(t.AssignmentStatus)}
+			}
+			s.NoTask = err == nil && t == nil && a.Twilio.config.WorkspaceSID != ""
 			return err
 		})
 	}

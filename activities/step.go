@@ -41,7 +41,7 @@ type Entry struct {
 // NewStep is what [Activities.Project] writes: the call as it is, the entries that are new, and the last position that was applied. It is a
 // copy: the call may change afterwards. It computes and does nothing else, so that a workflow may call it.
 func NewStep(s *call.State, entries []Entry, position int64, at time.Time) store.Step {
-	step := store.Step{Call: callRow(s, at), Legs: make([]store.LegRow, 0, len(s.Legs)), Entries: make([]store.Entry, 0, len(entries)), Acked: position}
+	step := store.Step{Call: callRow(s, at), Legs: make([]store.LegRow, 0, len(s.Legs)), Entries: make([]store.Entry, 0, len(entries)), Acked: position, Bot: botStep(s)}
 	for i := range s.Legs {
 		if l := &s.Legs[i]; l.Call != "" {
 			step.Legs = append(step.Legs, legRow(s.ID, l))
@@ -94,6 +94,40 @@ func callRow(s *call.State, at time.Time) store.CallRow {
 		row.Snapshot = snapshot
 	}
 	return row
+}
+
+// botStep is what became of the bot's part in the call; nil where no bot of ours had one. A handoff is done when there is a task.
+func botStep(s *call.State) *store.BotStep {
+	if s.Bot.Session == "" {
+		return nil
+	}
+	step := &store.BotStep{Session: s.Bot.Session, FlexTask: string(s.Task.SID), FlexConversation: conversation(s)}
+	for i := range s.Reservations {
+		switch r := &s.Reservations[i]; r.Status {
+		case call.ReservationIsAccepted, call.ReservationIsWrapping, call.ReservationIsCompleted:
+			if step.FlexReservation == "" && r.Task == s.Task.SID {
+				step.FlexReservation = string(r.Reservation)
+			}
+		case call.ReservationUnknown, call.ReservationIsPending, call.ReservationIsRejected, call.ReservationIsTimedOut, call.ReservationIsCanceled, call.ReservationIsRescinded:
+		}
+	}
+	switch {
+	case s.Bot.OverAt.IsZero():
+	case s.Bot.Result == "ended":
+		step.Outcome = store.OutcomeCompleted
+	case s.Bot.Result != store.OutcomeHandedOff || s.Task.SID != "":
+		step.Outcome = s.Bot.Result
+	}
+	return step
+}
+
+// conversation is what Flex counts the call's tasks as one conversation by: what the handoff said, or else the first task.
+func conversation(s *call.State) string {
+	given, _ := s.Bot.Handoff.Attributes[attributeConversations].(map[string]any)
+	if id, _ := given[conversationID].(string); id != "" {
+		return id
+	}
+	return string(s.Task.SID)
 }
 
 func legRow(id call.ID, l *call.Leg) store.LegRow {

@@ -17,6 +17,10 @@ import (
 // Errors of its own: [call.CodeAgentUnavailable], and refusals for want of a routing workflow.
 // https://www.twilio.com/docs/taskrouter/api/task
 func (a *Activities) CreateTask(ctx context.Context, c call.CreateTask) (call.TaskSID, error) {
+	a, err := a.in(ctx, c.For)
+	if err != nil {
+		return "", err
+	}
 	if repeated(ctx) {
 		t, err := a.invited(ctx, prompt, c.Call, c.Label)
 		if err != nil {

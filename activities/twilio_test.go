@@ -61,6 +61,7 @@ type testBundle struct {
 	mu       sync.Mutex
 	replies  map[string][]reply
 	requests []string // "METHOD host/path?query form"
+	ifMatch  []string // of the requests that had one
 }
 
 func setup(t *testing.T, changes ...func(*activities.Config)) *testBundle {
@@ -119,6 +120,9 @@ func (b *testBundle) answer(t *testing.T, r *http.Request) reply {
 		line += " " + form
 	}
 	b.requests = append(b.requests, line)
+	if tag := r.Header.Get("If-Match"); tag != "" {
+		b.ifMatch = append(b.ifMatch, tag)
+	}
 	waiting := b.replies[key]
 	if len(waiting) == 0 {
 		t.Errorf("no answer to %s", line)

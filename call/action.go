@@ -129,8 +129,10 @@ func (s *State) judge(a Action) (ActionStatus, string) {
 		return s.judgeWithdraw(a)
 	case "AcceptRequested", "RejectRequested":
 		return s.judgeReservation(a)
+	case "HandoffRequested":
+		return s.judgeHandoff()
 	case "EndRequested":
-		if c := s.Customer(); c.State == LegLeft && s.everybodyLeft() {
+		if c := s.Customer(); s.unplaced() || c != nil && c.State == LegLeft && s.everybodyLeft() {
 			return ActionVerified, ""
 		}
 	case "WrapupCompleteRequested":

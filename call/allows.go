@@ -40,6 +40,8 @@ const (
 	CodeBadMode             = "bad_mode"              // there is no such mode
 	CodeHasCall             = "has_call"              // who took the call over is heard by the customer
 	CodeSupervisorLeg       = "supervisor_leg"        // who hears a supervisor is decided by his mode
+	CodeHandedOff           = "handed_off"            // a person has the call already
+	CodeNotAnswered         = "not_answered"          // whom a bot calls has not answered yet
 )
 
 // Allows says whether an action is possible now: nil, or a [*NotAllowed] that says why not. An action that is known already is allowed, and
@@ -106,8 +108,10 @@ func (s *State) Allows(e Event) error {
 			return nil
 		}
 		return s.ended()
+	case HandoffRequested:
+		return s.allowsHandoff(e)
 	case EndRequested:
-		if s.known(e.Request) || s.Customer() != nil && !s.talkOver() {
+		if s.known(e.Request) || (s.Customer() != nil || s.Bot.Outbound) && !s.talkOver() {
 			return nil
 		}
 		return s.ended()

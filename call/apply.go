@@ -14,6 +14,7 @@ func (s *State) Apply(now time.Time, e Event) {
 	switch e := e.(type) {
 	case CallReceived:
 		s.received(now, e.Call, Caller{e.From, e.To, e.Direction})
+		s.Account = cmp.Or(s.Account, e.Account)
 	case CallStatusChanged:
 		s.callStatus(now, e)
 	case AnnouncementConfirmed:
@@ -22,6 +23,7 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.dialledIn(now, e)
 	case EnqueueEnded:
 		s.queueLeft(now)
+		s.enqueueEnded(now, e) // of a call without a bot the task and the conference tell how the wait ended; the call itself lives on
 	case ConferenceStarted:
 		s.conferenceStarted(e)
 	case ConferenceEnded:
@@ -120,6 +122,16 @@ func (s *State) Apply(now time.Time, e Event) {
 		s.requestHelp(now, e)
 	case HelpDismissed:
 		s.dismissHelp(e)
+	case BotAnswered:
+		s.botAnswered(now, e)
+	case HandedOff:
+		s.handedOff(now, e)
+	case BotEnded:
+		s.botEnded(now, e)
+	case CallRequested:
+		s.callRequested(now, e)
+	case HandoffRequested:
+		s.requestHandoff(now, e)
 	case CommandSucceeded:
 		s.commandSucceeded(now, e)
 	case CommandFailed:
@@ -150,6 +162,7 @@ func (s *State) settle(now time.Time) {
 		return
 	}
 	s.settleConference(now)
+	s.settleBot(now)
 	s.settleReservations(now)
 	s.settleInvitations(now)
 	s.settleConnects()
@@ -185,6 +198,10 @@ func (s *State) received(now time.Time, leg SID, who Caller) {
 	}
 	s.From, s.To, s.Direction = cmp.Or(s.From, who.From), cmp.Or(s.To, who.To), cmp.Or(s.Direction, who.Direction)
 	c := s.customer(now, leg)
+	if s.Bot.Outbound {
+		c.Address = cmp.Or(c.Address, s.To)
+		return
+	}
 	c.Address = cmp.Or(c.Address, s.From)
 }
 
@@ -194,6 +211,7 @@ const (
 	endedByAgent      = "agent"
 	endedByTaskRouter = "taskrouter" // canceled the task under a waiting caller
 	endedBySystem     = "system"     // we did, for want of a way on
+	endedByBot        = "bot"        // its dialogue did
 )
 
 // end wants the call ended for everybody; the first to want it is remembered.

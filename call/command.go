@@ -10,6 +10,7 @@ type Command interface{ command() }
 type (
 	// HoldParticipant sets whether a leg is on hold.
 	HoldParticipant struct {
+		For
 		Conference ConferenceSID `json:"conference_sid"`
 		Leg        SID           `json:"leg"`
 		Hold       bool          `json:"hold"`
@@ -17,45 +18,54 @@ type (
 	}
 	// MuteParticipant sets whether a leg is muted.
 	MuteParticipant struct {
+		For
 		Conference ConferenceSID `json:"conference_sid"`
 		Leg        SID           `json:"leg"`
 		Muted      bool          `json:"muted"`
 	}
 	// FlagParticipant sets whether the conference ends when a leg leaves it. Twilio does not take it while the leg is on hold.
 	FlagParticipant struct {
+		For
 		Conference          ConferenceSID `json:"conference_sid"`
 		Leg                 SID           `json:"leg"`
 		EndConferenceOnExit bool          `json:"end_conference_on_exit"`
 	}
 	// RemoveParticipant takes one leg out of the conference, which ends it.
 	RemoveParticipant struct {
+		For
 		Conference ConferenceSID `json:"conference_sid"`
 		Leg        SID           `json:"leg"`
 	}
 	// EndConference ends the conference for everybody.
 	EndConference struct {
+		For
 		Conference ConferenceSID `json:"conference_sid"`
 	}
 	// HangUpCall ends one leg that is in no conference.
 	HangUpCall struct {
+		For
 		Leg SID `json:"leg"`
 	}
 	// DismissCaller has a caller whom nobody will come for told so, wherever he waits, and his call ended.
 	DismissCaller struct {
+		For
 		Leg SID `json:"leg"`
 	}
 	// CompleteTask moves the task to completed.
 	CompleteTask struct {
+		For
 		Task   TaskSID `json:"task_sid"`
 		Reason string  `json:"reason"`
 	}
 	// CancelTask moves a task that nobody was assigned to canceled.
 	CancelTask struct {
+		For
 		Task   TaskSID `json:"task_sid"`
 		Reason string  `json:"reason"`
 	}
 	// InstructReservation accepts a reservation: TaskRouter dials the agent, and brings him and the customer into a conference.
 	InstructReservation struct {
+		For
 		Call        ID             `json:"call_id"` // for the callbacks' URLs
 		Task        TaskSID        `json:"task_sid"`
 		Reservation ReservationSID `json:"reservation_sid"`
@@ -66,12 +76,14 @@ type (
 	// RejectReservation gives the task back to TaskRouter, to be offered to somebody else. Availability is where the agent goes; ""
 	// leaves him where he is.
 	RejectReservation struct {
+		For
 		Task         TaskSID         `json:"task_sid"`
 		Reservation  ReservationSID  `json:"reservation_sid"`
 		Availability AvailabilitySID `json:"availability_sid,omitempty"`
 	}
 	// SetAvailability moves an agent who did not answer to the availability for it, for TaskRouter would ring him again and again.
 	SetAvailability struct {
+		For
 		Agent        AgentSID        `json:"agent_sid"`
 		Availability AvailabilitySID `json:"availability_sid"`
 	}
@@ -87,6 +99,7 @@ type (
 	}
 	// CoachParticipant sets whom a supervisor's leg coaches. It never changes whether the leg is muted.
 	CoachParticipant struct {
+		For
 		Conference ConferenceSID `json:"conference_sid"`
 		Leg        SID           `json:"leg"`
 		Coaching   bool          `json:"coaching"`
@@ -95,6 +108,7 @@ type (
 	// AddParticipant dials somebody and brings him into the conference under a label. The call that it made comes back in [CommandSucceeded]. One
 	// with this label that is there already is not dialled again.
 	AddParticipant struct {
+		For
 		Call       ID            `json:"call_id"` // for the callbacks' URLs
 		Conference ConferenceSID `json:"conference_sid"`
 		Label      Label         `json:"label"`
@@ -107,6 +121,7 @@ type (
 	// SID comes back in [CommandSucceeded]. One with this label that is there already is not made again. An agent who is not available is an
 	// error of kind [FailureRefused] with Code [CodeAgentUnavailable].
 	CreateTask struct {
+		For
 		Call     ID            `json:"call_id"`
 		Label    Label         `json:"label"`
 		Purpose  Purpose       `json:"purpose"`
@@ -118,29 +133,65 @@ type (
 	}
 	// AcceptReservation accepts, without an instruction: the agent has joined by our own doing.
 	AcceptReservation struct {
+		For
 		Task        TaskSID        `json:"task_sid"`
 		Reservation ReservationSID `json:"reservation_sid"`
 	}
 	// WrapUpReservation moves an agent's part to wrapping, for one whose leg left while the call goes on, or whom TaskRouter did not bring in itself.
 	WrapUpReservation struct {
+		For
 		Task        TaskSID        `json:"task_sid"`
 		Reservation ReservationSID `json:"reservation_sid"`
 	}
 	// MoveCustomer brings a customer who waits in the queue into the conference of this name, where the agent is. The task must be accepted before.
 	MoveCustomer struct {
+		For
 		Call ID     `json:"call_id"`
 		Leg  SID    `json:"leg"`
 		Name string `json:"name"`
 	}
+	// PlaceCall dials a customer for a bot. The call that it made comes back in [CommandSucceeded]. It is never dialled twice: a repeat looks for it
+	// first.
+	PlaceCall struct {
+		For
+		Call    ID            `json:"call_id"`
+		To      string        `json:"to"`
+		From    string        `json:"from"`
+		Session string        `json:"session"`
+		Machine string        `json:"machine,omitempty"` // see [CallRequested]
+		Ring    time.Duration `json:"ring"`
+		At      time.Time     `json:"at"` // none that is older is it
+	}
+	// EnqueueCaller puts a caller whom a bot has into the queue, told so before. A session that handed him over meanwhile is left alone. From its begin the
+	// bot says nothing more; the caller hears its sentence to the end, at NotBefore.
+	EnqueueCaller struct {
+		For
+		Call    ID      `json:"call_id"`
+		Leg     SID     `json:"leg"`
+		To      string  `json:"to,omitempty"` // the number that was dialled
+		Session string  `json:"session,omitempty"`
+		Handoff Handoff `json:"handoff"`
+		// NotBefore is when the bot's sentence is over; zero: it is silent.
+		NotBefore time.Time `json:"not_before,omitzero"`
+	}
+	// SummariseHandoff has the bot's brain, or failing that a rule, say what was talked about, and merges the six attributes of the handoff into the task.
+	SummariseHandoff struct {
+		For
+		Task    TaskSID `json:"task_sid"`
+		Session string  `json:"session,omitempty"`
+		Handoff Handoff `json:"handoff"`
+	}
 	// ReadBack asks Twilio for the state of everything that the call owns; its result is [CallReadBack]. Empty fields are not known.
 	ReadBack struct {
+		For
 		Call        ID             `json:"call_id,omitempty"` // whose Tasks are, where their labels alone are known
 		Customer    SID            `json:"customer,omitempty"`
 		Task        TaskSID        `json:"task_sid,omitempty"`
 		Reservation ReservationSID `json:"reservation_sid,omitempty"`
 		Conference  ConferenceSID  `json:"conference_sid,omitempty"`
 		Tasks       []AskedTask    `json:"tasks,omitempty"`
-		Calls       []SID          `json:"calls,omitempty"` // legs that are on their way into the conference, or were
+		Calls       []SID          `json:"calls,omitempty"`     // legs that are on their way into the conference, or were
+		SeekTask    bool           `json:"seek_task,omitempty"` // a bot handed the customer over: his task is sought by his call
 	}
 )
 
@@ -170,6 +221,9 @@ func (CreateTask) command()          {}
 func (AcceptReservation) command()   {}
 func (WrapUpReservation) command()   {}
 func (MoveCustomer) command()        {}
+func (PlaceCall) command()           {}
+func (EnqueueCaller) command()       {}
+func (SummariseHandoff) command()    {}
 func (ReadBack) command()            {}
 
 // CodeAgentUnavailable is our own code of the [Failure] of a [CreateTask] for an agent who is not available. Twilio's begin at 10000.

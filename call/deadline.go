@@ -18,6 +18,7 @@ const (
 	DeadlineWrapUp  DeadlineKind = "wrap-up" // Subject: the task
 	DeadlineParting DeadlineKind = "parting" // the caller whom nobody comes for has been told by now
 	DeadlineSilence DeadlineKind = "silence"
+	DeadlineBot     DeadlineKind = "bot" // Subject: see botDue
 
 	DeadlineInvitation DeadlineKind = "invitation" // Subject: the label
 	DeadlineWrapping   DeadlineKind = "wrapping"   // Subject: the reservation
@@ -103,13 +104,15 @@ func (s *State) tick(now time.Time) {
 		case DeadlineVanish:
 			s.vanished(now, SID(d.Subject))
 		case DeadlineConfirm:
-			s.WantLook = s.WantLook || d.Subject != subjectQueue || s.unmet()
+			s.WantLook = s.WantLook || d.Subject != subjectQueueLeft || s.unmet()
 		case DeadlineSettle:
 			s.settleDue()
 		case DeadlineSilence:
 			s.WantLook = s.WantLook || now.Sub(s.HeardAt) >= s.lookAfter()
 		case DeadlineParting:
 			s.Parting = PartingOver
+		case DeadlineBot:
+			s.botDue(now, d.Subject)
 		case DeadlineAlone:
 			s.aloneTooLong(now)
 		case DeadlineInvitation:

@@ -14,6 +14,7 @@ type (
 		From      string `json:"from"`
 		To        string `json:"to"`
 		Direction string `json:"direction"`
+		Account   string `json:"account,omitempty"` // of another account than Holdfast's own
 	}
 	// CallStatusChanged is a call status callback for a leg. Status is Twilio's CallStatus, letter for letter.
 	CallStatusChanged struct {
@@ -41,6 +42,8 @@ type (
 	EnqueueEnded struct {
 		Call   SID    `json:"call_sid"`
 		Result string `json:"result"`
+		// Handoff is when the bot handed over who comes back, where the URL tells it; zero: the last time.
+		Handoff time.Time `json:"handoff_at,omitzero"`
 	}
 )
 
@@ -385,8 +388,9 @@ type Snapshot struct {
 	Task           *TaskSnapshot        `json:"task,omitempty"`
 	Reservation    *ReservationSnapshot `json:"reservation,omitempty"`
 	Conference     *ConferenceSnapshot  `json:"conference,omitempty"`
-	Tasks          []TaskSnapshot       `json:"tasks,omitempty"` // of invitations
-	Calls          []CallSnapshot       `json:"calls,omitempty"` // legs that were on their way
+	Tasks          []TaskSnapshot       `json:"tasks,omitempty"`   // of invitations
+	Calls          []CallSnapshot       `json:"calls,omitempty"`   // legs that were on their way
+	NoTask         bool                 `json:"no_task,omitempty"` // the task was sought by the customer's call, and there is none
 }
 
 // TaskSnapshot is a task as read back. Invitation and Reservation are of one that was made to find somebody; Task is "" and Status "gone" if it was

@@ -30,7 +30,10 @@ const maxTries = 3
 const (
 	subjectConference = "conference"
 	subjectReadBack   = "read-back"
-	subjectQueue      = "queue" // no command's: what the queue's end should have been followed by
+	subjectQueueLeft  = "queue" // no command's: what the queue's end should have been followed by
+	subjectPlace      = "place"
+	subjectQueue      = "enqueue" // not the leg: whoever is to be handed over may be hung up at once
+	subjectSummary    = "summary"
 )
 
 // flightOf says what a command is about, and which value it sets.
@@ -74,6 +77,12 @@ func flightOf(c Command) (subject string, target bool) {
 		return string(c.Agent), false
 	case ReportMissed:
 		return subjectMissed + string(c.Reservation), false
+	case PlaceCall:
+		return subjectPlace, false
+	case EnqueueCaller:
+		return subjectQueue, false
+	case SummariseHandoff:
+		return subjectSummary, false
 	case ReadBack:
 		return subjectReadBack, false
 	default:
@@ -148,6 +157,12 @@ func (s *State) commandSucceeded(now time.Time, e CommandSucceeded) {
 		s.movedOff(f.Subject) // the answer itself shows the availability; no event of it concerns the call
 	case "InstructReservation":
 		s.instructed(now, ReservationSID(f.Subject)) // the phone rings: the connect deadline watches it from here
+	case "PlaceCall":
+		s.placed(now, e.Call)
+	case "EnqueueCaller":
+		s.enqueued(now)
+	case "SummariseHandoff":
+		s.Bot.Summarised = true
 	case "DismissCaller":
 		s.Parting = PartingSpoken
 		s.setDeadline(DeadlineParting, "", now.Add(4*s.Settings.SettleWithin))
@@ -183,6 +198,7 @@ func (s *State) commandFailed(now time.Time, number int, failure Failure) {
 	if failure.Kind == FailureUnavailable && (failed.Kind == "AddParticipant" || failed.Kind == "CreateTask") {
 		s.doubt(now, failed)
 	}
+	s.Bot.Doubt = s.Bot.Doubt || failure.Kind == FailureUnavailable && failed.Kind == "PlaceCall"
 	if failure.Kind == FailureRefused && failure.Code != codeNobodyToCoach {
 		s.forgetTries(failed.Subject)
 		s.Tries = append(s.Tries, Try{Subject: failed.Subject, Kind: failed.Kind, Count: maxTries - 1}) // asking again would not help
@@ -251,7 +267,11 @@ func (s *State) reached(f Flight) bool {
 		return f.Accepted || r != nil && (r.taken() || r.lapsed())
 	case "DismissCaller":
 		return f.Accepted || s.customerGone()
-	case "SetAvailability", "ReportMissed":
+	case "PlaceCall":
+		return s.Customer() != nil
+	case "EnqueueCaller":
+		return f.Accepted || s.Bot.Enqueued || s.customerGone()
+	case "SetAvailability", "ReportMissed", "SummariseHandoff":
 		return f.Accepted
 	default:
 		return false
@@ -310,6 +330,12 @@ func (s *State) tried(now time.Time, f Flight, failure Failure) {
 		s.end(endedBySystem)
 	case "ReportMissed":
 		s.reportedMissed(f.Subject)
+	case "PlaceCall":
+		s.notPlaced(now)
+	case "EnqueueCaller":
+		s.notEnqueued(why)
+	case "SummariseHandoff":
+		s.notSummarised(why)
 	case "CompleteTask", "CancelTask", "EndConference", "HangUpCall":
 		// A call never gives up ending: after a while it is looked at, and tried again.
 		s.failActions("", why, "EndRequested", "WrapupCompleteRequested")

@@ -355,7 +355,7 @@ func (s *State) planInvitation(i *Invitation, add func(Command)) {
 	}
 	if s.Conference.live() && !i.DialsIn {
 		add(AddParticipant{
-			Call: s.ID, Conference: s.Conference.SID, Label: i.Label, To: i.Target.Address, From: s.To, Ring: within,
+			Call: s.ID, Conference: s.Conference.SID, Label: i.Label, To: i.Target.Address, From: s.line(), Ring: within,
 			Muted: i.Purpose == PurposeListen,
 		})
 	}

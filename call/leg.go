@@ -35,6 +35,9 @@ func (s *State) customer(now time.Time, sid SID) *Leg {
 			s.ReceivedAt = now
 		}
 	}
+	if c := &s.Legs[0]; s.Bot.Outbound && sid != "" && c.Call == SID(s.ID) {
+		c.Call = sid // something was told of the call before its SID
+	}
 	return &s.Legs[0]
 }
 
@@ -162,7 +165,11 @@ func (l *Leg) soft() bool { return strings.HasPrefix(l.Address, "client:") }
 // callStatus: Twilio says how one leg's call is. Besides the customer's only those decide anything that we had made: the leg of an agent whom
 // an instruction dialled may have no such callbacks.
 func (s *State) callStatus(now time.Time, e CallStatusChanged) {
-	c := s.customer(now, "")
+	sid := SID("")
+	if s.Bot.Outbound && e.Invitation == "" && e.Reservation == "" {
+		sid = e.Call // the customer's: that of a call which we place is not known before
+	}
+	c := s.customer(now, sid)
 	if e.Call != c.Call {
 		s.legStatus(now, e)
 		return

@@ -7,7 +7,9 @@ func (s *State) Plan() []Command {
 		return nil
 	}
 	var plan []Command
+	account := s.account()
 	add := func(c Command) {
+		c = in(account, c)
 		subject, _ := flightOf(c)
 		tries := s.tries(subject, Kind(c))
 		looking := s.WantLook || s.flying(subjectReadBack) // after a try that came to nothing we look before we try again
@@ -16,6 +18,7 @@ func (s *State) Plan() []Command {
 		}
 	}
 	s.planEnd(add)
+	s.planBot(add)
 	s.planMove(add)
 	for i := range s.Legs {
 		s.planLeg(&s.Legs[i], add)
@@ -130,7 +133,7 @@ func (s *State) planReservation(r *Reservation, add func(Command)) {
 		add(RejectReservation{Task: r.Task, Reservation: r.Reservation, Availability: r.DeclinedTo})
 	case r.WantAccepted && !r.Instructed && !s.WantEnd:
 		add(InstructReservation{
-			Call: s.ID, Task: r.Task, Reservation: r.Reservation, To: r.Address, From: s.To, Ring: s.Settings.Ring,
+			Call: s.ID, Task: r.Task, Reservation: r.Reservation, To: r.Address, From: s.line(), Ring: s.Settings.Ring,
 		})
 	}
 }
@@ -144,6 +147,7 @@ func (s *State) look() ReadBack {
 	if c := s.Customer(); c != nil {
 		l.Customer = c.Call
 	}
+	l.SeekTask = s.Bot.Enqueued && s.Task.SID == "" && l.Customer != ""
 	for i := range s.Reservations {
 		if r := &s.Reservations[i]; !r.lapsed() && s.invitationOf(r.Task) == nil {
 			l.Reservation = r.Reservation

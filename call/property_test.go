@@ -21,7 +21,7 @@ func drive(t *rapid.T, w *world) call.State {
 	if w.plain {
 		settings.RejoinWithin, settings.QueueAgainWithin = 0, 0
 	}
-	s := call.New(call.ID(customer), settings)
+	s := call.New(w.id(), settings)
 	w.open = func(label call.Label) (bool, bool) {
 		i := s.Invitation(label)
 		return !s.Over(), label == "" || i != nil && i.Open()
@@ -167,11 +167,34 @@ func TestCallsOfManyEndAndLeaveNothingBehind(t *testing.T) {
 	})
 }
 
+// The same of calls that a bot has first, or places.
+func TestCallsOfBotsEndAndLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := &dice{rapid.Uint64().Draw(t, "seed")}
+		w := &world{t: t, drop: int(d.roll(60)), double: int(d.roll(50)), fail: int(d.roll(40)), delay: time.Duration(d.roll(20_000)) * time.Millisecond}
+		if d.roll(2) == 0 {
+			w.drop, w.fail = 0, 0
+		}
+		w.dice, w.bot, w.outbound = d, true, d.roll(3) == 0
+		if d.roll(2) == 0 {
+			act(w)
+		}
+		if d.roll(2) == 0 {
+			actTogether(w)
+		}
+		endsWell(t, w)
+	})
+}
+
 func endsWell(t *rapid.T, w *world) {
 	s := drive(t, w)
-	require.Equal(t, "completed", w.customerStatus, "the customer's call is over")
+	require.False(t, w.present(), "the customer's call is over: %s", w.customerStatus)
 	require.Contains(t, []string{"", "completed"}, w.roomState, "no conference is left")
-	require.Contains(t, []string{"completed", "canceled"}, w.taskStatus, "the task is closed")
+	if !w.bot || w.taskStatus != "" {
+		require.Contains(t, []string{"completed", "canceled"}, w.taskStatus, "the task is closed")
+	}
+	w.botDone(t, &s)
 	require.Equal(t, call.StatusEnded, s.Status())
 	w.nothingLeft(t)
 	for _, i := range s.Invitations {
@@ -238,6 +261,7 @@ func TestOrderAndRepetitionMakeNoDifference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, 0, 0, 0, 0)
 		w.plain = true
+		w.bot = rapid.Bool().Draw(t, "bot")
 		act(w)
 		var heard []call.Event
 		live := drive(t, recording(w, &heard))

@@ -44,6 +44,9 @@ func (s *State) readBack(now time.Time, e CallReadBack) {
 	} else {
 		s.WantLook = true // who waits to be told of his leg is not told by this one
 	}
+	if e.Snapshot.NoTask {
+		s.lostInQueue()
+	}
 	switch {
 	case s.talkOver():
 		s.Close = true

@@ -41,6 +41,8 @@ type Settings struct {
 	RescueMusic string `json:"rescue_music,omitempty"`
 	// NotAnswering is where an agent goes whose phone rang in vain; "" leaves him where he is.
 	NotAnswering AvailabilitySID `json:"not_answering,omitempty"`
+	// BotLongest is how long a bot may have the caller.
+	BotLongest time.Duration `json:"bot_longest,omitempty"`
 	// Floor says that what becomes of an agent whose phone rang in vain is decided for the whole workspace: the call tells, and moves nobody.
 	Floor bool `json:"floor,omitempty"`
 }
@@ -60,6 +62,7 @@ func DefaultSettings() Settings {
 		QueueAgainWithin: 5 * time.Minute,
 		DialInWithin:     usualDialInWithin,
 		RescuePriority:   10,
+		BotLongest:       30 * time.Minute,
 	}
 }
 
@@ -69,6 +72,8 @@ type Status string
 // Statuses.
 const (
 	StatusUnknown    Status = ""
+	StatusDialling   Status = "dialling"   // a bot calls the customer, who has not answered yet
+	StatusBot        Status = "bot"        // with a bot
 	StatusQueued     Status = "queued"     // waits for an agent
 	StatusReserved   Status = "reserved"   // an agent is reserved and not yet rung
 	StatusConnecting Status = "connecting" // an agent is rung, or waits in the conference for the customer
@@ -84,10 +89,12 @@ type Outcome string
 // Outcomes.
 const (
 	OutcomeUnknown   Outcome = ""
-	OutcomeCompleted Outcome = "completed" // customer and agent met
+	OutcomeCompleted Outcome = "completed" // customer and agent met, or a bot alone saw to it
 	OutcomeAbandoned Outcome = "abandoned" // the customer left before
 	OutcomeCanceled  Outcome = "canceled"  // somebody ended it before, or its task was canceled
-	OutcomeFailed    Outcome = "failed"    // customer and agent could not be brought together
+	OutcomeFailed    Outcome = "failed"    // customer and agent could not be brought together, or an outbound call not placed
+	OutcomeBusy      Outcome = "busy"      // an outbound call was not answered, for the line was busy
+	OutcomeNoAnswer  Outcome = "no-answer" // an outbound call was not answered in time
 )
 
 // Role is a leg's side of the call.
@@ -250,6 +257,8 @@ type State struct {
 	WrappingAt time.Time `json:"wrapping_at,omitzero"`
 	EndedAt    time.Time `json:"ended_at,omitzero"`
 
+	Account        string        `json:"account,omitempty"` // whose call it is, if not Holdfast's own
+	Bot            BotPhase      `json:"bot,omitzero"`
 	Legs           []Leg         `json:"legs"` // the customer's first
 	Task           Task          `json:"task"`
 	Reservations   []Reservation `json:"reservations,omitempty"` // oldest first
@@ -266,7 +275,7 @@ type State struct {
 	Close    bool    `json:"close,omitempty"`     // Twilio had its time to close what the customer left behind: we do it now
 	Parting  Parting `json:"parting,omitempty"`   // whether a caller whom nobody comes for has been told
 	Moved    bool    `json:"moved,omitempty"`     // somebody else took the customer's leg elsewhere, for good
-	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "agent", "external", "supervisor", "admin", "taskrouter", "system"
+	EndedBy  string  `json:"ended_by,omitempty"`  // "customer", "bot", "agent", "external", "supervisor", "admin", "taskrouter", "system"
 	Outcome  Outcome `json:"outcome,omitempty"`   // derived after each event, for a late one may tell more
 
 	Actions   []Action   `json:"actions,omitempty"` // open ones, and the last outcomes

@@ -13,32 +13,39 @@ import (
 	"holdfast/call"
 )
 
-// situations brings a call into each status, by events as in a transcript.
+// situations brings a call into each status, by events as in a transcript, from the situation before or from the beginning.
 var situations = []struct {
 	status call.Status
 	events []string
+	anew   bool
 }{
-	{call.StatusUnknown, nil},
-	{call.StatusQueued, []string{
+	{status: call.StatusUnknown, anew: true},
+	{status: call.StatusQueued, events: []string{
 		"CallReceived call_sid=CAcustomer from=+1 to=+2 direction=inbound", "TaskCreated task_sid=WT1 call_sid=CAcustomer",
 	}},
-	{call.StatusReserved, []string{"ReservationCreated reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3"}},
-	{call.StatusConnecting, []string{"AssignmentRequested reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3"}},
-	{call.StatusTalking, []string{
+	{status: call.StatusReserved, events: []string{"ReservationCreated reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3"}},
+	{status: call.StatusConnecting, events: []string{"AssignmentRequested reservation_sid=WR1 task_sid=WT1 agent_sid=WK1 address=+3"}},
+	{status: call.StatusTalking, events: []string{
 		"ParticipantJoined conference_sid=CF1 call_sid=CAagent sequence=10",
 		"ParticipantJoined conference_sid=CF1 call_sid=CAcustomer sequence=20 end_conference_on_exit=true",
 		"ReservationAccepted reservation_sid=WR1 task_sid=WT1 agent_sid=WK1",
 	}},
-	{call.StatusHeld, []string{
+	{status: call.StatusHeld, events: []string{
 		`HoldRequested action=a0 by={"role":"agent"} leg=CAcustomer`, "CommandSucceeded command=1",
 		"ParticipantHeld conference_sid=CF1 call_sid=CAcustomer sequence=21 hold=true end_conference_on_exit=true",
 	}},
-	{call.StatusWrapping, []string{
+	{status: call.StatusWrapping, events: []string{
 		"ParticipantLeft conference_sid=CF1 call_sid=CAcustomer sequence=22 reason=participant_hung_up",
 		"ParticipantLeft conference_sid=CF1 call_sid=CAagent sequence=23 reason=moderator_ended_conference",
 		"ConferenceEnded conference_sid=CF1 sequence=24", "TaskWrapup task_sid=WT1",
 	}},
-	{call.StatusEnded, []string{"TaskCompleted task_sid=WT1"}},
+	{status: call.StatusEnded, events: []string{"TaskCompleted task_sid=WT1"}},
+	{status: call.StatusDialling, anew: true, events: []string{
+		"CallRequested to=+1 from=+2 session=ses_1 bot=bot_1", "CommandSucceeded command=1 call_sid=CAcustomer",
+	}},
+	{status: call.StatusBot, anew: true, events: []string{
+		"BotAnswered call_sid=CAcustomer from=+1 to=+2 direction=inbound session=ses_1 bot=bot_1 people=true",
+	}},
 }
 
 // happenings is one of each event, as it would come next, and of some the variants that mean something else.
@@ -104,6 +111,11 @@ var happenings = []string{
 	`TakeOverRequested action=a1 by={"name":"Sue","role":"supervisor"} leg=CAsue`,
 	`HelpRequested action=a1 by={"name":"Ann","role":"agent","agent_sid":"WK1"} reason=refund`,
 	`HelpDismissed action=a1 by={"name":"Ann","role":"agent","agent_sid":"WK1"} agent_sid=WK1`,
+	"BotAnswered call_sid=CAcustomer from=+1 to=+2 direction=inbound session=ses_1 bot=bot_1 people=true",
+	`HandedOff call_sid=CAcustomer session=ses_1 handoff={"reason":"refund","at":"2026-03-02T09:00:01Z"}`,
+	"BotEnded call_sid=CAcustomer session=ses_1 result=ended",
+	"CallRequested to=+1 from=+2 session=ses_1 bot=bot_1",
+	`HandoffRequested action=a1 by={"role":"admin"} handoff={"reason":"refund"}`,
 	"CommandSucceeded command=1",
 	`CommandFailed command=1 failure={"kind":"refused","message":"no"}`,
 	`CallReadBack command=1 snapshot={}`,
@@ -155,8 +167,16 @@ func situated(t *testing.T, i int) call.State {
 	t.Helper()
 	settings := call.DefaultSettings()
 	settings.NotAnswering = "WAmissed"
-	s := call.New("CAcustomer", settings)
-	for _, situation := range situations[:i+1] {
+	id := call.ID("CAcustomer")
+	if situations[i].status == call.StatusDialling {
+		id = "out_1" // its call has no SID when it begins
+	}
+	s := call.New(id, settings)
+	first := i
+	for !situations[first].anew {
+		first--
+	}
+	for _, situation := range situations[first : i+1] {
 		for _, e := range situation.events {
 			s.Apply(start, event(t, "%s", e))
 			for _, c := range s.Plan() {

@@ -49,14 +49,14 @@ func (s *State) taskIs(sid TaskSID, status string) {
 
 // talkOver says whether the customer is with nobody any more and will be with nobody again.
 func (s *State) talkOver() bool {
-	return s.customerGone() || s.Conference.Ended && s.customerWasIn(s.Conference.SID)
+	return s.customerGone() || s.unplaced() || s.Conference.Ended && s.customerWasIn(s.Conference.SID)
 }
 
 // queueLeft: the caller waits no longer. With whom he is, or why not, the task and the conference tell; if neither does, Twilio is asked, for somebody
 // may talk to him of whom no other event came.
 func (s *State) queueLeft(now time.Time) {
 	if s.unmet() {
-		s.setDeadline(DeadlineConfirm, subjectQueue, now.Add(s.Settings.ConfirmWithin))
+		s.setDeadline(DeadlineConfirm, subjectQueueLeft, now.Add(s.Settings.ConfirmWithin))
 	}
 }
 
@@ -84,7 +84,7 @@ func (s *State) settleEnd(now time.Time) {
 		s.WrappingAt = now
 	}
 	if s.EndedBy == "" && s.customerGone() {
-		s.EndedBy = endedByCustomer
+		s.EndedBy = s.whoHungUp()
 	}
 	if s.loose() {
 		s.settleLater(now)
@@ -115,10 +115,14 @@ func (s *State) settleDue() {
 // loose says whether something that Twilio closes by itself after a talk is still open, or not known to be closed.
 func (s *State) loose() bool {
 	switch {
+	case s.unplaced():
+		return false
 	case !s.customerGone() || !s.everybodyLeft() || s.legsOnTheirWay():
 		return true
 	case slices.ContainsFunc(s.Invitations, func(i Invitation) bool { return i.Doubt || i.Task.SID != "" && !i.Task.closed() && !i.Task.Wrapping }):
 		return true
+	case s.Task.SID == "" && s.withoutTask():
+		return s.Bot.Result == ""
 	case s.Task.SID == "":
 		return !s.Close
 	case s.met():
@@ -151,6 +155,8 @@ func (s *State) outcome() Outcome {
 		return OutcomeUnknown
 	case s.met():
 		return OutcomeCompleted
+	case s.withoutTask():
+		return s.outcomeOfBot()
 	case s.WantEnd && s.EndedBy == endedBySystem:
 		return OutcomeFailed
 	case s.WantEnd:
@@ -166,10 +172,14 @@ func (s *State) Status() Status {
 	switch {
 	case s.Over():
 		return StatusEnded
+	case s.dialling():
+		return StatusDialling
 	case c == nil:
 		return StatusUnknown
 	case s.talkOver():
 		return StatusWrapping
+	case s.withBot():
+		return StatusBot
 	case c.State == LegJoined && s.met() && c.Hold:
 		return StatusHeld
 	case c.State == LegJoined && s.met():

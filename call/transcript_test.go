@@ -25,6 +25,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the transcripts and tables
 //
 // "settings" and JSON before the first event is what the call is told besides the usual. The indented lines below an event are what came of it: status, legs,
 // commands, deadlines, outcomes of actions. go test -rewrite writes them.
+// A line "# id: out_1" makes it the call of that ID, which nobody else made.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -56,7 +57,11 @@ func play(t *testing.T, script []byte) []byte {
 	lines := bufio.NewScanner(bytes.NewReader(script))
 	for lines.Scan() {
 		line := lines.Text()
-		switch {
+		switch id, outbound := strings.CutPrefix(line, "# id: "); {
+		case outbound:
+			s = call.New(call.ID(id), settings)
+			fmt.Fprintln(&out, line)
+			continue
 		case line == "" || strings.HasPrefix(line, "#"):
 			fmt.Fprintln(&out, line)
 			continue
@@ -149,7 +154,32 @@ func describe(s *call.State) []string {
 		"deadlines: " + strings.Join(deadlines, ", "),
 		"actions: " + strings.Join(actions, ", "),
 		"alerts: " + strings.Join(alerts, ", "),
+		"bot: " + describeBot(&s.Bot),
 	}
+}
+
+func describeBot(b *call.BotPhase) string {
+	words := []string{b.Session}
+	for _, w := range []struct {
+		so   bool
+		what string
+	}{
+		{b.Outbound, "outbound"},
+		{!b.AnsweredAt.IsZero(), "answered"},
+		{b.WantQueued, "to be queued"},
+		{!b.NotBefore.IsZero(), "later"},
+		{b.Enqueued, "enqueued"},
+		{b.Summarised, "summarised"},
+		{!b.OverAt.IsZero(), "over"},
+	} {
+		if w.so {
+			words = append(words, w.what)
+		}
+	}
+	if b.Handoff.Reason != "" {
+		words = append(words, "for "+b.Handoff.Reason)
+	}
+	return strings.TrimSpace(strings.Join(append(words, b.Result), " "))
 }
 
 func parseLine(t *testing.T, line string) (time.Duration, call.Event) {

@@ -37,6 +37,7 @@ type world struct {
 	together       bool          // customer and agent met
 	invited                      // who was brought in besides
 	supervised                   // who listens
+	botted                       // the bot that has the customer first
 	heard          *[]call.Event // what was told, in the order in which it happened
 }
 
@@ -145,15 +146,27 @@ func (w *world) begin() {
 	w.flex = w.percent("flex") < 40
 	w.announced = !w.plain && !w.flex && w.percent("announced") < 20
 	w.legs = map[call.SID]*dialled{}
+	w.room = map[call.SID]*call.Participant{}
+	if w.bot {
+		w.beginWithBot()
+		return
+	}
+	w.ttl()
+	w.say(call.CallReceived{Call: customer, From: "+15550001", To: "+15559999", Direction: "inbound"})
+	w.queued()
+	w.after(w.wait("patience", 10*time.Minute), w.customerHangsUp)
+	w.after(w.wait("free", time.Minute), w.reserve)
+}
+
+func (w *world) ttl() {
 	if !w.plain && w.percent("ttl") < 10 {
 		w.after(w.wait("ttl", time.Minute), func() { w.cancel("Task TTL Exceeded") })
 	}
-	w.room = map[call.SID]*call.Participant{}
-	w.say(call.CallReceived{Call: customer, From: "+15550001", To: "+15559999", Direction: "inbound"})
+}
+
+func (w *world) queued() {
 	w.happen(call.TaskCreated{Task: task, Call: customer})
 	w.happen(call.TaskQueueEntered{Task: task, Queue: "WQ1", QueueName: "Support", At: w.now})
-	w.after(w.wait("patience", 10*time.Minute), w.customerHangsUp)
-	w.after(w.wait("free", time.Minute), w.reserve)
 }
 
 // reserve offers the call to the next agent, who answers, or does not.
@@ -294,14 +307,14 @@ func (w *world) wrapUp() {
 }
 
 func (w *world) customerEnds() {
-	if w.customerStatus != "completed" {
+	if w.present() {
 		w.customerStatus = "completed"
 		w.happen(call.CallStatusChanged{Call: customer, Status: "completed"})
 	}
 }
 
 func (w *world) customerHangsUp() {
-	if w.customerStatus == "completed" {
+	if !w.present() {
 		return
 	}
 	w.customerEnds()
@@ -460,6 +473,16 @@ func (w *world) do(o call.Order) call.Event {
 			w.after(10*time.Second, w.customerHangsUp)
 		}
 	case call.SetAvailability:
+	case call.PlaceCall:
+		w.place()
+		return call.CommandSucceeded{Command: o.Number, Call: customer}
+	case call.EnqueueCaller:
+		if !w.present() {
+			return refused
+		}
+		w.enqueueCaller(c)
+	case call.SummariseHandoff:
+		w.summaries++
 	case call.ReadBack:
 		return call.CallReadBack{Command: o.Number, Snapshot: w.snapshot(c)}
 	}
@@ -470,6 +493,11 @@ func (w *world) snapshot(asked call.ReadBack) call.Snapshot {
 	s := call.Snapshot{CustomerStatus: w.customerStatus}
 	if asked.Task != "" {
 		s.Task = &call.TaskSnapshot{Task: asked.Task, Status: w.taskStatus}
+	}
+	if asked.SeekTask {
+		if s.NoTask = w.taskStatus == ""; !s.NoTask {
+			s.Task = &call.TaskSnapshot{Task: task, Status: w.taskStatus}
+		}
 	}
 	if newest := w.offer(); asked.Task != "" && w.offers > 0 &&
 		(newest.Reservation == asked.Reservation || slices.Contains([]string{"pending", "accepted", "wrapping"}, w.reservation)) {

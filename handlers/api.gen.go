@@ -16,12 +16,41 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for BotState.
+const (
+	BotHasError   BotState = "error"
+	BotIsRunning  BotState = "running"
+	BotIsStarting BotState = "starting"
+	BotIsStopped  BotState = "stopped"
+	BotIsStopping BotState = "stopping"
+)
+
+// Valid indicates whether the value is a known member of the BotState enum.
+func (e BotState) Valid() bool {
+	switch e {
+	case BotHasError:
+		return true
+	case BotIsRunning:
+		return true
+	case BotIsStarting:
+		return true
+	case BotIsStopped:
+		return true
+	case BotIsStopping:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CallOutcome.
 const (
 	OutcomeAbandoned CallOutcome = "abandoned"
+	OutcomeBusy      CallOutcome = "busy"
 	OutcomeCanceled  CallOutcome = "canceled"
 	OutcomeCompleted CallOutcome = "completed"
 	OutcomeFailed    CallOutcome = "failed"
+	OutcomeNoAnswer  CallOutcome = "no-answer"
 	OutcomeOpen      CallOutcome = ""
 )
 
@@ -30,11 +59,15 @@ func (e CallOutcome) Valid() bool {
 	switch e {
 	case OutcomeAbandoned:
 		return true
+	case OutcomeBusy:
+		return true
 	case OutcomeCanceled:
 		return true
 	case OutcomeCompleted:
 		return true
 	case OutcomeFailed:
+		return true
+	case OutcomeNoAnswer:
 		return true
 	case OutcomeOpen:
 		return true
@@ -46,11 +79,13 @@ func (e CallOutcome) Valid() bool {
 // Defines values for CallState.
 const (
 	Connecting CallState = "connecting"
+	Dialling   CallState = "dialling"
 	Ended      CallState = "ended"
 	Held       CallState = "held"
 	Queued     CallState = "queued"
 	Reserved   CallState = "reserved"
 	Talking    CallState = "talking"
+	WithBot    CallState = "bot"
 	Wrapping   CallState = "wrapping"
 )
 
@@ -58,6 +93,8 @@ const (
 func (e CallState) Valid() bool {
 	switch e {
 	case Connecting:
+		return true
+	case Dialling:
 		return true
 	case Ended:
 		return true
@@ -68,6 +105,8 @@ func (e CallState) Valid() bool {
 	case Reserved:
 		return true
 	case Talking:
+		return true
+	case WithBot:
 		return true
 	case Wrapping:
 		return true
@@ -160,6 +199,27 @@ func (e LegState) Valid() bool {
 	}
 }
 
+// Defines values for SessionState.
+const (
+	SessionIsClosed     SessionState = "closed"
+	SessionIsHandingOff SessionState = "handing-off"
+	SessionIsOpen       SessionState = "open"
+)
+
+// Valid indicates whether the value is a known member of the SessionState enum.
+func (e SessionState) Valid() bool {
+	switch e {
+	case SessionIsClosed:
+		return true
+	case SessionIsHandingOff:
+		return true
+	case SessionIsOpen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SupervisionMode.
 const (
 	Barge   SupervisionMode = "barge"
@@ -222,7 +282,7 @@ type AgentCall struct {
 	LegState string `json:"leg_state"`
 	Queue    *Queue `json:"queue"`
 
-	// State `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+	// State `dialling`: a bot calls the customer, who has not answered yet. `bot`: the customer is with a bot. `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
 	// customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
 	// is over; what remains is being closed. `ended`: nothing remains.
 	State CallState `json:"state"`
@@ -325,6 +385,27 @@ type AgentPage struct {
 // Example: WK0123456789abcdef0123456789abcdef
 type AgentSID = string
 
+// AttachBody defines model for AttachBody.
+type AttachBody struct {
+	// Inbound Whether the bot answers the connection's calls, or only calls from it.
+	Inbound *bool `json:"inbound,omitempty"`
+}
+
+// AttachedBot defines model for AttachedBot.
+type AttachedBot struct {
+	// ID Example: bot_mfrggzdfmztwq2lknnwg
+	ID string `json:"id"`
+
+	// Inbound Whether it answers the connection's calls.
+	Inbound bool `json:"inbound"`
+
+	// Name Example: Reception
+	Name string `json:"name"`
+
+	// State `error`: a line does not work, `error` says why; the others do, and it is tried again.
+	State BotState `json:"state"`
+}
+
 // Availability TaskRouter's Activity.
 type Availability struct {
 	// Available Whether agents in it are offered calls.
@@ -353,6 +434,199 @@ type AvailabilityList struct {
 	Availabilities []Availability `json:"availabilities"`
 }
 
+// Bot defines model for Bot.
+type Bot struct {
+	Connections []BotConnection `json:"connections"`
+	CreatedAt   time.Time       `json:"created_at"`
+
+	// Error What is wrong, in words that lead to the fix. Empty if nothing is.
+	Error string `json:"error"`
+
+	// ID Example: bot_mfrggzdfmztwq2lknnwg
+	ID string `json:"id"`
+
+	// Name Example: Reception
+	Name string `json:"name"`
+
+	// OpenSessions Conversations that are open now, in and out.
+	OpenSessions int `json:"open_sessions"`
+
+	// RestartDue Whether something was changed that counts at a restart.
+	RestartDue bool `json:"restart_due"`
+
+	// Revision Counts changes of what the bot is set to.
+	Revision int64 `json:"revision"`
+
+	// RunningRevision The revision that it runs with; 0 while it does not.
+	RunningRevision int64 `json:"running_revision"`
+
+	// Secrets What the settings name and must not show, such as a model's API key: a brain's `api_key_env` names one, and `${NAME}` in a lookup's headers. Names end in
+	// _API_KEY or begin with HOLDFAST_BOT_. They are kept encrypted, and answered as `********`. In a change, what is absent or masked stays, and null takes one away.
+	//
+	//
+	// Example: {"OPENAI_API_KEY":"********"}
+	Secrets BotSecrets `json:"secrets"`
+
+	// Settings What a bot is set to; docs/bots.md says what each setting does. Durations are seconds.
+	Settings BotSettings `json:"settings"`
+
+	// StartedAt Absent while it does not run.
+	StartedAt *time.Time `json:"started_at,omitempty"`
+
+	// State `error`: a line does not work, `error` says why; the others do, and it is tried again.
+	State     BotState  `json:"state"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// BotBody defines model for BotBody.
+type BotBody struct {
+	// Name Example: Reception
+	Name string `json:"name"`
+
+	// Secrets What the settings name and must not show, such as a model's API key: a brain's `api_key_env` names one, and `${NAME}` in a lookup's headers. Names end in
+	// _API_KEY or begin with HOLDFAST_BOT_. They are kept encrypted, and answered as `********`. In a change, what is absent or masked stays, and null takes one away.
+	//
+	//
+	// Example: {"OPENAI_API_KEY":"********"}
+	Secrets *BotSecrets `json:"secrets,omitempty"`
+
+	// Settings What a bot is set to; docs/bots.md says what each setting does. Durations are seconds.
+	Settings *BotSettings `json:"settings,omitempty"`
+}
+
+// BotCall defines model for BotCall.
+type BotCall struct {
+	// Call Example: CA0123456789abcdef0123456789abcdef
+	Call CallID `json:"call"`
+
+	// Session A bot's conversation with a caller.
+	Session Session `json:"session"`
+}
+
+// BotCallBody defines model for BotCallBody.
+type BotCallBody struct {
+	// Attributes Custom data: the brain knows them, and a task carries them.
+	Attributes *map[string]interface{} `json:"attributes,omitempty"`
+
+	// Connection The line that it calls from. Without it: the bot's only one.
+	Connection *string `json:"connection,omitempty"`
+
+	// Machine What is done with an answering machine. `off`: nobody asks. `hangup`: hang up. `continue`: talk all the same. `message`: leave `message` after the tone.
+	Machine *string `json:"machine,omitempty"`
+
+	// Message What is said to a machine.
+	Message *string `json:"message,omitempty"`
+
+	// Ring How long the phone rings, in seconds.
+	Ring *int `json:"ring,omitempty"`
+
+	// To `+` and the number with its country code, or `sip:user@host`.
+	//
+	// Example: +15551230001
+	To string `json:"to"`
+}
+
+// BotChange defines model for BotChange.
+type BotChange struct {
+	Name *string `json:"name,omitempty"`
+
+	// Secrets What the settings name and must not show, such as a model's API key: a brain's `api_key_env` names one, and `${NAME}` in a lookup's headers. Names end in
+	// _API_KEY or begin with HOLDFAST_BOT_. They are kept encrypted, and answered as `********`. In a change, what is absent or masked stays, and null takes one away.
+	//
+	//
+	// Example: {"OPENAI_API_KEY":"********"}
+	Secrets *BotSecrets `json:"secrets,omitempty"`
+
+	// Settings What a bot is set to; docs/bots.md says what each setting does. Durations are seconds.
+	Settings *BotSettings `json:"settings,omitempty"`
+}
+
+// BotConnection defines model for BotConnection.
+type BotConnection struct {
+	// Connection Example: con_mfrggzdfmztwq2lknnwg
+	Connection string `json:"connection"`
+
+	// Inbound Whether the bot answers its calls, or only calls from it.
+	Inbound bool `json:"inbound"`
+
+	// Name Example: Front desk
+	Name string `json:"name"`
+
+	// PhoneNumber Example: +15559870002
+	PhoneNumber *string `json:"phone_number,omitempty"`
+}
+
+// BotLog defines model for BotLog.
+type BotLog struct {
+	Lines []BotLogLine `json:"lines"`
+
+	// NextBefore 0 on the last page.
+	NextBefore int64 `json:"next_before"`
+}
+
+// BotLogLine defines model for BotLogLine.
+type BotLogLine struct {
+	At  time.Time `json:"at"`
+	Bot string    `json:"bot"`
+
+	// Connection Empty of what is about the bot itself.
+	Connection string `json:"connection"`
+	Level      string `json:"level"`
+
+	// Message Example: +15559870002: its voice webhook pointed elsewhere; it was pointed here again
+	Message string `json:"message"`
+}
+
+// BotPage defines model for BotPage.
+type BotPage struct {
+	Bots []Bot `json:"bots"`
+
+	// NextCursor Empty on the last page.
+	NextCursor string `json:"next_cursor"`
+}
+
+// BotPart A bot's part in a call.
+type BotPart struct {
+	// Bot Empty of another platform's, as the next three.
+	//
+	// Example: bot_mfrggzdfmztwq2lknnwg
+	Bot string `json:"bot"`
+
+	// Connection Example: con_mfrggzdfmztwq2lknnwg
+	Connection string `json:"connection"`
+
+	// Foreign Whether it is another platform's bot, of which no more is known.
+	Foreign bool `json:"foreign"`
+
+	// Handoff Absent where there was none.
+	Handoff *HandoffNote `json:"handoff,omitempty"`
+
+	// Name Example: Reception
+	Name string `json:"name"`
+
+	// OverAt Absent while the bot has the caller.
+	OverAt *time.Time `json:"over_at,omitempty"`
+
+	// Result How its part ended: `handed-off`, `ended`, `transferred`, `abandoned`, `machine`, or Twilio's word for a call that was not answered. Absent before.
+	Result *string `json:"result,omitempty"`
+
+	// Session Example: ses_mfrggzdfmztwq2lknnwg
+	Session string    `json:"session"`
+	Since   time.Time `json:"since"`
+}
+
+// BotSecrets What the settings name and must not show, such as a model's API key: a brain's `api_key_env` names one, and `${NAME}` in a lookup's headers. Names end in
+// _API_KEY or begin with HOLDFAST_BOT_. They are kept encrypted, and answered as `********`. In a change, what is absent or masked stays, and null takes one away.
+//
+// Example: {"OPENAI_API_KEY":"********"}
+type BotSecrets = map[string]*string
+
+// BotSettings What a bot is set to; docs/bots.md says what each setting does. Durations are seconds.
+type BotSettings = json.RawMessage
+
+// BotState `error`: a line does not work, `error` says why; the others do, and it is tried again.
+type BotState string
+
 // Call Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef","wrap_up_ms":0}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Call struct {
 	// Agent The agent who has the call or is reserved for it; of an ended call, who had it last. Null where there is none.
@@ -360,6 +634,9 @@ type Call struct {
 
 	// AnsweredAt When customer and agent met. Absent before.
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
+
+	// Bot Absent where no bot has or had the call.
+	Bot *BotPart `json:"bot,omitempty"`
 
 	// ConferenceSID Empty before there is one.
 	//
@@ -394,8 +671,9 @@ type Call struct {
 	// Legs The customer's first.
 	Legs []Leg `json:"legs"`
 
-	// Outcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
-	// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
+	// Outcome How the call went. `completed`: customer and agent met, or a bot alone saw to it. `abandoned`: the customer left before. `canceled`: somebody ended it
+	// before, or its task was canceled. `failed`: customer and agent could not be brought together, or a call of a bot's could not be placed. `busy`, `no-answer`:
+	// a call of a bot's was not answered. Empty while it is open.
 	Outcome CallOutcome `json:"outcome"`
 
 	// Parts Each agent's part in the call, with times of its own, oldest first.
@@ -407,7 +685,7 @@ type Call struct {
 	// ReceivedAt When Holdfast first heard of it.
 	ReceivedAt *time.Time `json:"received_at,omitempty"`
 
-	// State `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+	// State `dialling`: a bot calls the customer, who has not answered yet. `bot`: the customer is with a bot. `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
 	// customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
 	// is over; what remains is being closed. `ended`: nothing remains.
 	State CallState `json:"state"`
@@ -430,8 +708,9 @@ type Call struct {
 // CallID Example: CA0123456789abcdef0123456789abcdef
 type CallID = string
 
-// CallOutcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
-// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
+// CallOutcome How the call went. `completed`: customer and agent met, or a bot alone saw to it. `abandoned`: the customer left before. `canceled`: somebody ended it
+// before, or its task was canceled. `failed`: customer and agent could not be brought together, or a call of a bot's could not be placed. `busy`, `no-answer`:
+// a call of a bot's was not answered. Empty while it is open.
 type CallOutcome string
 
 // CallPage defines model for CallPage.
@@ -445,10 +724,129 @@ type CallPage struct {
 // CallSID Example: CA0123456789abcdef0123456789abcdef
 type CallSID = string
 
-// CallState `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
+// CallState `dialling`: a bot calls the customer, who has not answered yet. `bot`: the customer is with a bot. `queued`: waits for an agent. `reserved`: an agent is reserved and not rung yet. `connecting`: an agent is rung, or waits for the
 // customer. `talking`: customer and agent are together. `held`: together, and the customer is on hold. `wrapping`: the conversation
 // is over; what remains is being closed. `ended`: nothing remains.
 type CallState string
+
+// Connection defines model for Connection.
+type Connection struct {
+	// AccountSID Example: AC0123456789abcdef0123456789abcdef
+	AccountSID string `json:"account_sid"`
+
+	// AuthToken Always masked.
+	AuthToken string `json:"auth_token"`
+
+	// Bots The bots that it is attached to, the one that answers its calls first.
+	Bots        []AttachedBot `json:"bots"`
+	CreatedAt   time.Time     `json:"created_at"`
+	Description string        `json:"description"`
+
+	// Edge Example: ashburn
+	Edge string `json:"edge"`
+
+	// ID Example: con_mfrggzdfmztwq2lknnwg
+	ID   string `json:"id"`
+	Kind string `json:"kind"`
+
+	// Name Example: Front desk
+	Name string `json:"name"`
+
+	// PhoneNumber Of a voice connection.
+	//
+	// Example: +15559870002
+	PhoneNumber *string `json:"phone_number,omitempty"`
+
+	// Region Example: us1
+	Region string `json:"region"`
+
+	// RoutingWorkflowSID Of a workspace.
+	//
+	// Example: WW0123456789abcdef0123456789abcdef
+	RoutingWorkflowSID *string `json:"routing_workflow_sid,omitempty"`
+
+	// SpeechModel Of a voice connection.
+	//
+	// Example: googlev2_telephony
+	SpeechModel *string   `json:"speech_model,omitempty"`
+	UpdatedAt   time.Time `json:"updated_at"`
+
+	// Voice Of a voice connection.
+	//
+	// Example: Polly.Salli
+	Voice *string `json:"voice,omitempty"`
+
+	// WorkspaceSID Of a workspace.
+	//
+	// Example: WS0123456789abcdef0123456789abcdef
+	WorkspaceSID *string `json:"workspace_sid,omitempty"`
+}
+
+// ConnectionBody A `voice` connection is a telephone number of a Twilio account; a `workspace` is where handoffs go to.
+type ConnectionBody struct {
+	// AccountSID Example: AC0123456789abcdef0123456789abcdef
+	AccountSID string `json:"account_sid"`
+
+	// AuthToken The account's auth token, of the region that is chosen. It is kept encrypted, and answered as `********`.
+	//
+	// Example: 0123456789abcdef0123456789abcdef
+	AuthToken   string  `json:"auth_token"`
+	Description *string `json:"description,omitempty"`
+
+	// Edge Twilio's entrance to it. Default: ashburn for us1, dublin for ie1, sydney for au1.
+	Edge *string `json:"edge,omitempty"`
+	Kind *string `json:"kind,omitempty"`
+
+	// Name Example: Front desk
+	Name string `json:"name"`
+
+	// PhoneNumber Of a voice connection: `+` and the number with its country code (E.164). No other connection may have it.
+	//
+	// Example: +15559870002
+	PhoneNumber *string `json:"phone_number,omitempty"`
+
+	// Region Where Twilio processes. Each region has auth tokens of its own.
+	Region *string `json:"region,omitempty"`
+
+	// RoutingWorkflowSID Of a workspace: the Workflow (WW…) that handoffs go to.
+	//
+	// Example: WW0123456789abcdef0123456789abcdef
+	RoutingWorkflowSID *string `json:"routing_workflow_sid,omitempty"`
+
+	// SpeechModel Twilio's name of the model that listens.
+	SpeechModel *string `json:"speech_model,omitempty"`
+
+	// Voice Twilio's name of the voice that speaks.
+	Voice *string `json:"voice,omitempty"`
+
+	// WorkspaceSID Of a workspace: TaskRouter's Workspace (WS…).
+	//
+	// Example: WS0123456789abcdef0123456789abcdef
+	WorkspaceSID *string `json:"workspace_sid,omitempty"`
+}
+
+// ConnectionChange defines model for ConnectionChange.
+type ConnectionChange struct {
+	AccountSID         *string `json:"account_sid,omitempty"`
+	AuthToken          *string `json:"auth_token,omitempty"`
+	Description        *string `json:"description,omitempty"`
+	Edge               *string `json:"edge,omitempty"`
+	Name               *string `json:"name,omitempty"`
+	PhoneNumber        *string `json:"phone_number,omitempty"`
+	Region             *string `json:"region,omitempty"`
+	RoutingWorkflowSID *string `json:"routing_workflow_sid,omitempty"`
+	SpeechModel        *string `json:"speech_model,omitempty"`
+	Voice              *string `json:"voice,omitempty"`
+	WorkspaceSID       *string `json:"workspace_sid,omitempty"`
+}
+
+// ConnectionPage defines model for ConnectionPage.
+type ConnectionPage struct {
+	Connections []Connection `json:"connections"`
+
+	// NextCursor Empty on the last page.
+	NextCursor string `json:"next_cursor"`
+}
 
 // DialIn defines model for DialIn.
 type DialIn struct {
@@ -478,6 +876,74 @@ type DialInBody struct {
 // Failure Why somebody never came, or why a transfer came to nothing. `timed_out`: nobody was found in time. `unavailable`: the agent is not
 // available, or the number cannot be reached. `agent_left`: the agent who hands on left first. `failed`: Twilio would not; `detail` says why.
 type Failure string
+
+// FieldProblem defines model for FieldProblem.
+type FieldProblem struct {
+	// Detail Example: must be whole seconds
+	Detail string `json:"detail"`
+
+	// Field Its path in the body.
+	//
+	// Example: settings.silence.after
+	Field string `json:"field"`
+}
+
+// HandoffBody defines model for HandoffBody.
+type HandoffBody struct {
+	// AccountSID Of a call that Holdfast does not know: whose it is, if not Holdfast's own account.
+	//
+	// Example: AC0123456789abcdef0123456789abcdef
+	AccountSID *string `json:"account_sid,omitempty"`
+
+	// Attributes More for the task.
+	Attributes *map[string]interface{} `json:"attributes,omitempty"`
+
+	// Language BCP-47.
+	//
+	// Example: en
+	Language *string `json:"language,omitempty"`
+
+	// Priority The task's. As the bot is set, without it.
+	Priority *int `json:"priority,omitempty"`
+
+	// Reason A short phrase.
+	//
+	// Example: wants to cancel
+	Reason string `json:"reason"`
+
+	// RoutingWorkflow The Workflow (WW…) that the caller goes to. As the bot or the number is set, without it.
+	//
+	// Example: WW0123456789abcdef0123456789abcdef
+	RoutingWorkflow *string `json:"routing_workflow,omitempty"`
+	Sentiment       *string `json:"sentiment,omitempty"`
+
+	// Summary One paragraph. Without it, what our own bot can tell.
+	Summary *string `json:"summary,omitempty"`
+}
+
+// HandoffNote What a person is told of a caller whom a bot handed over.
+type HandoffNote struct {
+	At time.Time `json:"at"`
+
+	// By `caller`, `rule`, `model`, or the name of the key that asked.
+	//
+	// Example: caller
+	By string `json:"by"`
+
+	// Language BCP-47; empty where it is not known.
+	//
+	// Example: en
+	Language string `json:"language"`
+
+	// Reason Example: wants to cancel
+	Reason string `json:"reason"`
+
+	// Sentiment `positive`, `neutral` or `negative`; empty where it is not known.
+	//
+	// Example: negative
+	Sentiment string `json:"sentiment"`
+	Summary   string `json:"summary"`
+}
 
 // Help An agent's wish for a supervisor.
 type Help struct {
@@ -704,6 +1170,9 @@ type Problem struct {
 	// Detail For people: what is wrong, and what to do.
 	Detail string `json:"detail"`
 
+	// Errors Of code `invalid`: what is wrong, field by field.
+	Errors *[]FieldProblem `json:"errors,omitempty"`
+
 	// RequestID The same as the response's X-Request-Id.
 	RequestID *string `json:"request_id,omitempty"`
 
@@ -733,6 +1202,113 @@ type RejoinBody struct {
 	// Example: client:ann
 	Address *string `json:"address,omitempty"`
 }
+
+// Session A bot's conversation with a caller.
+type Session struct {
+	// AccountSID Example: AC0123456789abcdef0123456789abcdef
+	AccountSID string `json:"account_sid"`
+
+	// AnsweredBy Of an outbound call that was asked: who or what answered, in Twilio's words.
+	AnsweredBy *string `json:"answered_by,omitempty"`
+
+	// Attributes Custom data of the call. Absent where there are none.
+	Attributes *json.RawMessage `json:"attributes,omitempty"`
+
+	// Bot Example: bot_mfrggzdfmztwq2lknnwg
+	Bot string `json:"bot"`
+
+	// Call Example: CA0123456789abcdef0123456789abcdef
+	Call CallID `json:"call"`
+
+	// CallSID Twilio's. Empty of an outbound call that Twilio has not taken yet.
+	//
+	// Example: CA0123456789abcdef0123456789abcdef
+	CallSID string `json:"call_sid"`
+
+	// ClosedAt Absent before.
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+
+	// Connection Example: con_mfrggzdfmztwq2lknnwg
+	Connection          string `json:"connection"`
+	Direction           string `json:"direction"`
+	FlexConversationSID string `json:"flex_conversation_sid"`
+	FlexReservationSID  string `json:"flex_reservation_sid"`
+
+	// FlexTaskSID Empty before there is one, as the next two.
+	FlexTaskSID string `json:"flex_task_sid"`
+
+	// From Who calls.
+	//
+	// Example: +15551230001
+	From string `json:"from"`
+
+	// Handoff What the person was told. Absent where there was none.
+	Handoff *json.RawMessage `json:"handoff,omitempty"`
+
+	// ID Example: ses_mfrggzdfmztwq2lknnwg
+	ID string `json:"id"`
+
+	// Messages How many were said.
+	Messages int       `json:"messages"`
+	OpenedAt time.Time `json:"opened_at"`
+
+	// Outcome Empty while it is open. `completed`, `handed-off`, `abandoned` (the caller hung up while he was handed over), `transferred`, `machine`, or Twilio's word
+	// for a call that was not answered: `busy`, `no-answer`, `failed`, `canceled`.
+	Outcome string `json:"outcome"`
+
+	// State `handing-off`: the caller is on his way into the queue.
+	State   SessionState `json:"state"`
+	Summary string       `json:"summary"`
+
+	// To Who is called.
+	//
+	// Example: +15559870002
+	To string `json:"to"`
+
+	// Turns How many the caller had.
+	Turns int `json:"turns"`
+}
+
+// SessionDetail defines model for SessionDetail.
+type SessionDetail struct {
+	// Session A bot's conversation with a caller.
+	Session    Session          `json:"session"`
+	Transcript []SessionMessage `json:"transcript"`
+}
+
+// SessionMessage defines model for SessionMessage.
+type SessionMessage struct {
+	At time.Time `json:"at"`
+
+	// Cut Whether it was interrupted.
+	Cut bool `json:"cut"`
+
+	// Heard Of what was interrupted: what can have been heard of it.
+	Heard *string `json:"heard,omitempty"`
+
+	// Language BCP-47. Absent where it is not known.
+	//
+	// Example: en-US
+	Language *string `json:"language,omitempty"`
+
+	// Number From 1, without gaps.
+	Number  int    `json:"number"`
+	Speaker string `json:"speaker"`
+	Text    string `json:"text"`
+
+	// Turn 0 is the greeting.
+	Turn int `json:"turn"`
+}
+
+// SessionPage defines model for SessionPage.
+type SessionPage struct {
+	// NextCursor Empty on the last page.
+	NextCursor string    `json:"next_cursor"`
+	Sessions   []Session `json:"sessions"`
+}
+
+// SessionState `handing-off`: the caller is on his way into the queue.
+type SessionState string
 
 // SuperviseBody defines model for SuperviseBody.
 type SuperviseBody struct {
@@ -816,8 +1392,9 @@ type TimelineEntry struct {
 	// Late Whether it came after the call had ended and so changed nothing. Absent for no.
 	Late *bool `json:"late,omitempty"`
 
-	// Outcome How the call went. `completed`: customer and agent met. `abandoned`: the customer left before. `canceled`: somebody ended it
-	// before, or its task was canceled. `failed`: customer and agent could not be brought together. Empty while it is open.
+	// Outcome How the call went. `completed`: customer and agent met, or a bot alone saw to it. `abandoned`: the customer left before. `canceled`: somebody ended it
+	// before, or its task was canceled. `failed`: customer and agent could not be brought together, or a call of a bot's could not be placed. `busy`, `no-answer`:
+	// a call of a bot's was not answered. Empty while it is open.
 	Outcome CallOutcome `json:"outcome"`
 
 	// Private Whether it tells of a supervisor who listens in private, and so is not shown to agents. Absent for no.
@@ -890,14 +1467,29 @@ type TransferBody struct {
 // TransferMode defines model for TransferMode.
 type TransferMode string
 
+// WentOffline What a deletion took offline.
+type WentOffline struct {
+	// Bots The bots that lost a line or are gone, by name.
+	Bots []string `json:"bots"`
+
+	// Lines The telephone numbers that nobody answers any more.
+	Lines []string `json:"lines"`
+}
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
 // PathAgent defines model for PathAgent.
 type PathAgent = string
 
+// PathBot Example: bot_mfrggzdfmztwq2lknnwg
+type PathBot = string
+
 // PathCall Example: CA0123456789abcdef0123456789abcdef
 type PathCall = CallID
+
+// PathConnection Example: con_mfrggzdfmztwq2lknnwg
+type PathConnection = string
 
 // PathInvitation Names a person who is brought into a call, by his role and a running number.
 //
@@ -910,6 +1502,9 @@ type PathLeg = string
 // PathReservation defines model for PathReservation.
 type PathReservation = string
 
+// PathSession Example: ses_mfrggzdfmztwq2lknnwg
+type PathSession = string
+
 // Accepted Example: {"agent":{"name":"ann","sid":"WK0123456789abcdef0123456789abcdef"},"answered_at":"2026-03-02T09:00:09.5Z","conference_sid":"CF0123456789abcdef0123456789abcdef","direction":"inbound","from":"+15551230001","helps":[],"id":"CA0123456789abcdef0123456789abcdef","invitations":[],"legs":[{"address":"+15551230001","call_sid":"CA0123456789abcdef0123456789abcdef","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09.5Z","muted":false,"role":"customer","state":"joined"},{"address":"client:ann","agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","call_sid":"CAfedcba9876543210fedcba9876543210","held_longest_ms":0,"held_total_ms":0,"hold":false,"joined_at":"2026-03-02T09:00:09Z","muted":false,"role":"agent","state":"joined"}],"outcome":"","parts":[{"agent_name":"ann","agent_sid":"WK0123456789abcdef0123456789abcdef","connected_ms":0,"joined_at":"2026-03-02T09:00:09Z","status":"accepted","task_sid":"WT0123456789abcdef0123456789abcdef","wrap_up_ms":0}],"queue":{"name":"Support","sid":"WQ0123456789abcdef0123456789abcdef"},"received_at":"2026-03-02T09:00:00Z","state":"talking","task_sid":"WT0123456789abcdef0123456789abcdef","to":"+15559870002","transfers":[]}
 type Accepted = Call
 
@@ -921,6 +1516,9 @@ type AgentNotFound = Problem
 
 // BadRequest RFC 9457.
 type BadRequest = Problem
+
+// Capped RFC 9457.
+type Capped = Problem
 
 // Conflict RFC 9457.
 type Conflict = Problem
@@ -936,6 +1534,9 @@ type Internal = Problem
 
 // NotFound RFC 9457.
 type NotFound = Problem
+
+// ThingNotFound RFC 9457.
+type ThingNotFound = Problem
 
 // TooLarge RFC 9457.
 type TooLarge = Problem
@@ -961,6 +1562,37 @@ type ListAgentsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListBotsParams defines parameters for ListBots.
+type ListBotsParams struct {
+	// Limit How many to answer at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteBotParams defines parameters for DeleteBot.
+type DeleteBotParams struct {
+	// Confirm Whether lines may go offline by it.
+	Confirm *bool `form:"confirm,omitempty" json:"confirm,omitempty"`
+}
+
+// PlaceBotCallParams defines parameters for PlaceBotCall.
+type PlaceBotCallParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetBotLogParams defines parameters for GetBotLog.
+type GetBotLogParams struct {
+	// Limit How many lines to answer at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next_before` of the page before.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+}
+
 // ListCallsParams defines parameters for ListCalls.
 type ListCallsParams struct {
 	// State Only calls in this state. May be repeated; a call in any of the states counts.
@@ -981,6 +1613,13 @@ type ListCallsParams struct {
 
 // EndCallParams defines parameters for EndCall.
 type EndCallParams struct {
+	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
+	// call lives.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// HandOffCallParams defines parameters for HandOffCall.
+type HandOffCallParams struct {
 	// IdempotencyKey Any string that is new for each intention. The same key with the same action has one effect and one outcome, for as long as the
 	// call lives.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
@@ -1152,6 +1791,66 @@ type CompleteWrapUpParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListConnectionsParams defines parameters for ListConnections.
+type ListConnectionsParams struct {
+	// Limit How many to answer at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteConnectionParams defines parameters for DeleteConnection.
+type DeleteConnectionParams struct {
+	// Confirm Whether lines may go offline by it.
+	Confirm *bool `form:"confirm,omitempty" json:"confirm,omitempty"`
+}
+
+// GetConnectionLogParams defines parameters for GetConnectionLog.
+type GetConnectionLogParams struct {
+	// Limit How many lines to answer at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before The `next_before` of the page before.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// ListSessionsParams defines parameters for ListSessions.
+type ListSessionsParams struct {
+	// Bot Only of this bot.
+	Bot *string `form:"bot,omitempty" json:"bot,omitempty"`
+
+	// Connection Only over this connection.
+	Connection *string `form:"connection,omitempty" json:"connection,omitempty"`
+
+	// Call Only of this call, by its ID or CallSid.
+	Call *string `form:"call,omitempty" json:"call,omitempty"`
+
+	// Number Only with this caller or to this number.
+	Number *string `form:"number,omitempty" json:"number,omitempty"`
+
+	// State Only in this state.
+	State *SessionState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Outcome Only with this outcome.
+	Outcome *string `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// FlexTaskSID Only the one that this task came from.
+	FlexTaskSID *string `form:"flex_task_sid,omitempty" json:"flex_task_sid,omitempty"`
+
+	// FlexReservationSID Only the one whose task this reservation accepted.
+	FlexReservationSID *string `form:"flex_reservation_sid,omitempty" json:"flex_reservation_sid,omitempty"`
+
+	// FlexConversationSID Only of this conversation.
+	FlexConversationSID *string `form:"flex_conversation_sid,omitempty" json:"flex_conversation_sid,omitempty"`
+
+	// Limit How many to answer at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // StreamParams defines parameters for Stream.
 type StreamParams struct {
 	// Call Only this call's entries.
@@ -1166,6 +1865,21 @@ type StreamParams struct {
 
 // SetAvailabilityJSONRequestBody defines body for SetAvailability for application/json ContentType.
 type SetAvailabilityJSONRequestBody = AvailabilityChoice
+
+// CreateBotJSONRequestBody defines body for CreateBot for application/json ContentType.
+type CreateBotJSONRequestBody = BotBody
+
+// ChangeBotJSONRequestBody defines body for ChangeBot for application/json ContentType.
+type ChangeBotJSONRequestBody = BotChange
+
+// PlaceBotCallJSONRequestBody defines body for PlaceBotCall for application/json ContentType.
+type PlaceBotCallJSONRequestBody = BotCallBody
+
+// AttachConnectionJSONRequestBody defines body for AttachConnection for application/json ContentType.
+type AttachConnectionJSONRequestBody = AttachBody
+
+// HandOffCallJSONRequestBody defines body for HandOffCall for application/json ContentType.
+type HandOffCallJSONRequestBody = HandoffBody
 
 // AskForHelpJSONRequestBody defines body for AskForHelp for application/json ContentType.
 type AskForHelpJSONRequestBody = HelpBody
@@ -1197,6 +1911,12 @@ type TakeOverJSONRequestBody = TakeOverBody
 // StartTransferJSONRequestBody defines body for StartTransfer for application/json ContentType.
 type StartTransferJSONRequestBody = TransferBody
 
+// CreateConnectionJSONRequestBody defines body for CreateConnection for application/json ContentType.
+type CreateConnectionJSONRequestBody = ConnectionBody
+
+// ChangeConnectionJSONRequestBody defines body for ChangeConnection for application/json ContentType.
+type ChangeConnectionJSONRequestBody = ConnectionChange
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// ListAgents List agents, by name
@@ -1211,6 +1931,42 @@ type ServerInterface interface {
 	// ListAvailabilities Where agents can be, by name
 	// (GET /v1/availabilities)
 	ListAvailabilities(ctx echo.Context) error
+	// ListBots List bots, oldest first
+	// (GET /v1/bots)
+	ListBots(ctx echo.Context, params ListBotsParams) error
+	// CreateBot Make a bot
+	// (POST /v1/bots)
+	CreateBot(ctx echo.Context) error
+	// DeleteBot Forget a bot
+	// (DELETE /v1/bots/{bot})
+	DeleteBot(ctx echo.Context, bot PathBot, params DeleteBotParams) error
+	// GetBot One bot
+	// (GET /v1/bots/{bot})
+	GetBot(ctx echo.Context, bot PathBot) error
+	// ChangeBot Change a bot
+	// (PATCH /v1/bots/{bot})
+	ChangeBot(ctx echo.Context, bot PathBot) error
+	// PlaceBotCall Have a bot call somebody
+	// (POST /v1/bots/{bot}/calls)
+	PlaceBotCall(ctx echo.Context, bot PathBot, params PlaceBotCallParams) error
+	// DetachConnection Take a connection from a bot
+	// (DELETE /v1/bots/{bot}/connections/{connection})
+	DetachConnection(ctx echo.Context, bot PathBot, connection PathConnection) error
+	// AttachConnection Attach a connection to a bot, or change how it is attached
+	// (PUT /v1/bots/{bot}/connections/{connection})
+	AttachConnection(ctx echo.Context, bot PathBot, connection PathConnection) error
+	// GetBotLog What happened to a bot and its lines, newest first
+	// (GET /v1/bots/{bot}/log)
+	GetBotLog(ctx echo.Context, bot PathBot, params GetBotLogParams) error
+	// RestartBot Restart a bot
+	// (POST /v1/bots/{bot}/restart)
+	RestartBot(ctx echo.Context, bot PathBot) error
+	// StartBot Start a bot
+	// (POST /v1/bots/{bot}/start)
+	StartBot(ctx echo.Context, bot PathBot) error
+	// StopBot Stop a bot
+	// (POST /v1/bots/{bot}/stop)
+	StopBot(ctx echo.Context, bot PathBot) error
 	// ListCalls List calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx echo.Context, params ListCallsParams) error
@@ -1220,6 +1976,9 @@ type ServerInterface interface {
 	// EndCall End the call for everybody
 	// (POST /v1/calls/{call}/end)
 	EndCall(ctx echo.Context, call PathCall, params EndCallParams) error
+	// HandOffCall Hand a caller whom a bot has to a person
+	// (POST /v1/calls/{call}/handoff)
+	HandOffCall(ctx echo.Context, call PathCall, params HandOffCallParams) error
 	// AskForHelp Say that one wants a supervisor
 	// (POST /v1/calls/{call}/help)
 	AskForHelp(ctx echo.Context, call PathCall, params AskForHelpParams) error
@@ -1289,6 +2048,30 @@ type ServerInterface interface {
 	// CompleteWrapUp Say that the work after the call is done
 	// (POST /v1/calls/{call}/wrap-up/complete)
 	CompleteWrapUp(ctx echo.Context, call PathCall, params CompleteWrapUpParams) error
+	// ListConnections List connections, oldest first
+	// (GET /v1/connections)
+	ListConnections(ctx echo.Context, params ListConnectionsParams) error
+	// CreateConnection Keep a line or a workspace, and what it takes to use it
+	// (POST /v1/connections)
+	CreateConnection(ctx echo.Context) error
+	// DeleteConnection Forget a connection
+	// (DELETE /v1/connections/{connection})
+	DeleteConnection(ctx echo.Context, connection PathConnection, params DeleteConnectionParams) error
+	// GetConnection One connection
+	// (GET /v1/connections/{connection})
+	GetConnection(ctx echo.Context, connection PathConnection) error
+	// ChangeConnection Change a connection
+	// (PATCH /v1/connections/{connection})
+	ChangeConnection(ctx echo.Context, connection PathConnection) error
+	// GetConnectionLog What happened to a line, newest first
+	// (GET /v1/connections/{connection}/log)
+	GetConnectionLog(ctx echo.Context, connection PathConnection, params GetConnectionLogParams) error
+	// ListSessions List bots' conversations, newest first
+	// (GET /v1/sessions)
+	ListSessions(ctx echo.Context, params ListSessionsParams) error
+	// GetSession One conversation, with its transcript
+	// (GET /v1/sessions/{session})
+	GetSession(ctx echo.Context, session PathSession) error
 	// Stream Timeline entries, as they happen
 	// (GET /v1/stream)
 	Stream(ctx echo.Context, params StreamParams) error
@@ -1369,6 +2152,261 @@ func (w *ServerInterfaceWrapper) ListAvailabilities(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListAvailabilities(ctx)
+	return err
+}
+
+// ListBots converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBots(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBotsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBots(ctx, params)
+	return err
+}
+
+// CreateBot converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBot(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBot(ctx)
+	return err
+}
+
+// DeleteBot converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteBot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteBotParams
+	// ------------- Optional query parameter "confirm" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "confirm", ctx.QueryParams(), &params.Confirm, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter confirm: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteBot(ctx, bot, params)
+	return err
+}
+
+// GetBot converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBot(ctx, bot)
+	return err
+}
+
+// ChangeBot converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeBot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeBot(ctx, bot)
+	return err
+}
+
+// PlaceBotCall converts echo context to params.
+func (w *ServerInterfaceWrapper) PlaceBotCall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceBotCallParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlaceBotCall(ctx, bot, params)
+	return err
+}
+
+// DetachConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) DetachConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// ------------- Path parameter "connection" -------------
+	var connection PathConnection
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DetachConnection(ctx, bot, connection)
+	return err
+}
+
+// AttachConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) AttachConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// ------------- Path parameter "connection" -------------
+	var connection PathConnection
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AttachConnection(ctx, bot, connection)
+	return err
+}
+
+// GetBotLog converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBotLog(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBotLogParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", ctx.QueryParams(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter before: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBotLog(ctx, bot, params)
+	return err
+}
+
+// RestartBot converts echo context to params.
+func (w *ServerInterfaceWrapper) RestartBot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RestartBot(ctx, bot)
+	return err
+}
+
+// StartBot converts echo context to params.
+func (w *ServerInterfaceWrapper) StartBot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StartBot(ctx, bot)
+	return err
+}
+
+// StopBot converts echo context to params.
+func (w *ServerInterfaceWrapper) StopBot(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "bot" -------------
+	var bot PathBot
+
+	err = runtime.BindStyledParameterWithOptions("simple", "bot", ctx.Param("bot"), &bot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StopBot(ctx, bot)
 	return err
 }
 
@@ -1467,6 +2505,42 @@ func (w *ServerInterfaceWrapper) EndCall(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.EndCall(ctx, call, params)
+	return err
+}
+
+// HandOffCall converts echo context to params.
+func (w *ServerInterfaceWrapper) HandOffCall(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "call" -------------
+	var call PathCall
+
+	err = runtime.BindStyledParameterWithOptions("simple", "call", ctx.Param("call"), &call, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HandOffCallParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HandOffCall(ctx, call, params)
 	return err
 }
 
@@ -2364,6 +3438,233 @@ func (w *ServerInterfaceWrapper) CompleteWrapUp(ctx echo.Context) error {
 	return err
 }
 
+// ListConnections converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConnections(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListConnectionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConnections(ctx, params)
+	return err
+}
+
+// CreateConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateConnection(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateConnection(ctx)
+	return err
+}
+
+// DeleteConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "connection" -------------
+	var connection PathConnection
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteConnectionParams
+	// ------------- Optional query parameter "confirm" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "confirm", ctx.QueryParams(), &params.Confirm, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter confirm: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteConnection(ctx, connection, params)
+	return err
+}
+
+// GetConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "connection" -------------
+	var connection PathConnection
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConnection(ctx, connection)
+	return err
+}
+
+// ChangeConnection converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangeConnection(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "connection" -------------
+	var connection PathConnection
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangeConnection(ctx, connection)
+	return err
+}
+
+// GetConnectionLog converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConnectionLog(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "connection" -------------
+	var connection PathConnection
+
+	err = runtime.BindStyledParameterWithOptions("simple", "connection", ctx.Param("connection"), &connection, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetConnectionLogParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", ctx.QueryParams(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter before: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConnectionLog(ctx, connection, params)
+	return err
+}
+
+// ListSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSessions(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSessionsParams
+	// ------------- Optional query parameter "bot" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "bot", ctx.QueryParams(), &params.Bot, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter bot: %s", err))
+	}
+
+	// ------------- Optional query parameter "connection" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "connection", ctx.QueryParams(), &params.Connection, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter connection: %s", err))
+	}
+
+	// ------------- Optional query parameter "call" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "call", ctx.QueryParams(), &params.Call, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter call: %s", err))
+	}
+
+	// ------------- Optional query parameter "number" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "number", ctx.QueryParams(), &params.Number, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter number: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
+	// ------------- Optional query parameter "flex_task_sid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "flex_task_sid", ctx.QueryParams(), &params.FlexTaskSID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter flex_task_sid: %s", err))
+	}
+
+	// ------------- Optional query parameter "flex_reservation_sid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "flex_reservation_sid", ctx.QueryParams(), &params.FlexReservationSID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter flex_reservation_sid: %s", err))
+	}
+
+	// ------------- Optional query parameter "flex_conversation_sid" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "flex_conversation_sid", ctx.QueryParams(), &params.FlexConversationSID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter flex_conversation_sid: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSessions(ctx, params)
+	return err
+}
+
+// GetSession converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "session" -------------
+	var session PathSession
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", ctx.Param("session"), &session, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSession(ctx, session)
+	return err
+}
+
 // Stream converts echo context to params.
 func (w *ServerInterfaceWrapper) Stream(ctx echo.Context) error {
 	var err error
@@ -2484,6 +3785,27 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/agents/:agent", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
 	router.POST(options.BaseURL+"/v1/agents/:agent/availability", wrapper.SetAvailability, options.OperationMiddlewares["setAvailability"]...)
 	router.GET(options.BaseURL+"/v1/availabilities", wrapper.ListAvailabilities, options.OperationMiddlewares["listAvailabilities"]...)
+	router.POST(options.BaseURL+"/v1/calls/:call/handoff", wrapper.HandOffCall, options.OperationMiddlewares["handOffCall"]...)
+	router.GET(options.BaseURL+"/v1/connections", wrapper.ListConnections, options.OperationMiddlewares["listConnections"]...)
+	router.POST(options.BaseURL+"/v1/connections", wrapper.CreateConnection, options.OperationMiddlewares["createConnection"]...)
+	router.DELETE(options.BaseURL+"/v1/connections/:connection", wrapper.DeleteConnection, options.OperationMiddlewares["deleteConnection"]...)
+	router.GET(options.BaseURL+"/v1/connections/:connection", wrapper.GetConnection, options.OperationMiddlewares["getConnection"]...)
+	router.PATCH(options.BaseURL+"/v1/connections/:connection", wrapper.ChangeConnection, options.OperationMiddlewares["changeConnection"]...)
+	router.GET(options.BaseURL+"/v1/connections/:connection/log", wrapper.GetConnectionLog, options.OperationMiddlewares["getConnectionLog"]...)
+	router.GET(options.BaseURL+"/v1/bots", wrapper.ListBots, options.OperationMiddlewares["listBots"]...)
+	router.POST(options.BaseURL+"/v1/bots", wrapper.CreateBot, options.OperationMiddlewares["createBot"]...)
+	router.DELETE(options.BaseURL+"/v1/bots/:bot", wrapper.DeleteBot, options.OperationMiddlewares["deleteBot"]...)
+	router.GET(options.BaseURL+"/v1/bots/:bot", wrapper.GetBot, options.OperationMiddlewares["getBot"]...)
+	router.PATCH(options.BaseURL+"/v1/bots/:bot", wrapper.ChangeBot, options.OperationMiddlewares["changeBot"]...)
+	router.DELETE(options.BaseURL+"/v1/bots/:bot/connections/:connection", wrapper.DetachConnection, options.OperationMiddlewares["detachConnection"]...)
+	router.PUT(options.BaseURL+"/v1/bots/:bot/connections/:connection", wrapper.AttachConnection, options.OperationMiddlewares["attachConnection"]...)
+	router.POST(options.BaseURL+"/v1/bots/:bot/start", wrapper.StartBot, options.OperationMiddlewares["startBot"]...)
+	router.POST(options.BaseURL+"/v1/bots/:bot/stop", wrapper.StopBot, options.OperationMiddlewares["stopBot"]...)
+	router.POST(options.BaseURL+"/v1/bots/:bot/restart", wrapper.RestartBot, options.OperationMiddlewares["restartBot"]...)
+	router.GET(options.BaseURL+"/v1/bots/:bot/log", wrapper.GetBotLog, options.OperationMiddlewares["getBotLog"]...)
+	router.POST(options.BaseURL+"/v1/bots/:bot/calls", wrapper.PlaceBotCall, options.OperationMiddlewares["placeBotCall"]...)
+	router.GET(options.BaseURL+"/v1/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
+	router.GET(options.BaseURL+"/v1/sessions/:session", wrapper.GetSession, options.OperationMiddlewares["getSession"]...)
 
 }
 
@@ -2495,6 +3817,8 @@ type AgentNotFoundApplicationProblemPlusJSONResponse Problem
 
 type BadRequestApplicationProblemPlusJSONResponse Problem
 
+type CappedApplicationProblemPlusJSONResponse Problem
+
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ForbiddenApplicationProblemPlusJSONResponse Problem
@@ -2504,6 +3828,8 @@ type FoundJSONResponse Call
 type InternalApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
+
+type ThingNotFoundApplicationProblemPlusJSONResponse Problem
 
 type TooLargeApplicationProblemPlusJSONResponse Problem
 
@@ -2975,6 +4301,1688 @@ func (response ListAvailabilities503ApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type ListBotsRequestObject struct {
+	Params ListBotsParams
+}
+
+type ListBotsResponseObject interface {
+	VisitListBotsResponse(w http.ResponseWriter) error
+}
+
+type ListBots200JSONResponse BotPage
+
+func (response ListBots200JSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListBots400ApplicationProblemPlusJSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListBots401ApplicationProblemPlusJSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListBots403ApplicationProblemPlusJSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListBots500ApplicationProblemPlusJSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBots503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBots503ApplicationProblemPlusJSONResponse) VisitListBotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBotRequestObject struct {
+	Body *CreateBotJSONRequestBody
+}
+
+type CreateBotResponseObject interface {
+	VisitCreateBotResponse(w http.ResponseWriter) error
+}
+
+type CreateBot201JSONResponse Bot
+
+func (response CreateBot201JSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBot400ApplicationProblemPlusJSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBot401ApplicationProblemPlusJSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBot403ApplicationProblemPlusJSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBot413ApplicationProblemPlusJSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBot500ApplicationProblemPlusJSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBot503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBot503ApplicationProblemPlusJSONResponse) VisitCreateBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBotRequestObject struct {
+	Bot    PathBot `json:"bot"`
+	Params DeleteBotParams
+}
+
+type DeleteBotResponseObject interface {
+	VisitDeleteBotResponse(w http.ResponseWriter) error
+}
+
+type DeleteBot200JSONResponse WentOffline
+
+func (response DeleteBot200JSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBot400ApplicationProblemPlusJSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBot401ApplicationProblemPlusJSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBot403ApplicationProblemPlusJSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBot404ApplicationProblemPlusJSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBot409ApplicationProblemPlusJSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBot500ApplicationProblemPlusJSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBot503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteBot503ApplicationProblemPlusJSONResponse) VisitDeleteBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotRequestObject struct {
+	Bot PathBot `json:"bot"`
+}
+
+type GetBotResponseObject interface {
+	VisitGetBotResponse(w http.ResponseWriter) error
+}
+
+type GetBot200JSONResponse Bot
+
+func (response GetBot200JSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBot400ApplicationProblemPlusJSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBot401ApplicationProblemPlusJSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBot403ApplicationProblemPlusJSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBot404ApplicationProblemPlusJSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBot500ApplicationProblemPlusJSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBot503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBot503ApplicationProblemPlusJSONResponse) VisitGetBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBotRequestObject struct {
+	Bot  PathBot `json:"bot"`
+	Body *ChangeBotJSONRequestBody
+}
+
+type ChangeBotResponseObject interface {
+	VisitChangeBotResponse(w http.ResponseWriter) error
+}
+
+type ChangeBot200JSONResponse Bot
+
+func (response ChangeBot200JSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeBot400ApplicationProblemPlusJSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeBot401ApplicationProblemPlusJSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeBot403ApplicationProblemPlusJSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBot404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeBot404ApplicationProblemPlusJSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBot413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeBot413ApplicationProblemPlusJSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBot500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeBot500ApplicationProblemPlusJSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeBot503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeBot503ApplicationProblemPlusJSONResponse) VisitChangeBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCallRequestObject struct {
+	Bot    PathBot `json:"bot"`
+	Params PlaceBotCallParams
+	Body   *PlaceBotCallJSONRequestBody
+}
+
+type PlaceBotCallResponseObject interface {
+	VisitPlaceBotCallResponse(w http.ResponseWriter) error
+}
+
+type PlaceBotCall202JSONResponse BotCall
+
+func (response PlaceBotCall202JSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall400ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall401ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall403ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall404ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall409ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall413ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall429ApplicationProblemPlusJSONResponse struct {
+	CappedApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall429ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall500ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceBotCall503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response PlaceBotCall503ApplicationProblemPlusJSONResponse) VisitPlaceBotCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachConnectionRequestObject struct {
+	Bot        PathBot        `json:"bot"`
+	Connection PathConnection `json:"connection"`
+}
+
+type DetachConnectionResponseObject interface {
+	VisitDetachConnectionResponse(w http.ResponseWriter) error
+}
+
+type DetachConnection200JSONResponse Bot
+
+func (response DetachConnection200JSONResponse) VisitDetachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachConnection400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DetachConnection400ApplicationProblemPlusJSONResponse) VisitDetachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachConnection401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DetachConnection401ApplicationProblemPlusJSONResponse) VisitDetachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachConnection403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DetachConnection403ApplicationProblemPlusJSONResponse) VisitDetachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachConnection404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DetachConnection404ApplicationProblemPlusJSONResponse) VisitDetachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachConnection500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DetachConnection500ApplicationProblemPlusJSONResponse) VisitDetachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DetachConnection503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DetachConnection503ApplicationProblemPlusJSONResponse) VisitDetachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnectionRequestObject struct {
+	Bot        PathBot        `json:"bot"`
+	Connection PathConnection `json:"connection"`
+	Body       *AttachConnectionJSONRequestBody
+}
+
+type AttachConnectionResponseObject interface {
+	VisitAttachConnectionResponse(w http.ResponseWriter) error
+}
+
+type AttachConnection200JSONResponse Bot
+
+func (response AttachConnection200JSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection400ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection401ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection403ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection404ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection409ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection413ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection500ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AttachConnection503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AttachConnection503ApplicationProblemPlusJSONResponse) VisitAttachConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotLogRequestObject struct {
+	Bot    PathBot `json:"bot"`
+	Params GetBotLogParams
+}
+
+type GetBotLogResponseObject interface {
+	VisitGetBotLogResponse(w http.ResponseWriter) error
+}
+
+type GetBotLog200JSONResponse BotLog
+
+func (response GetBotLog200JSONResponse) VisitGetBotLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotLog400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBotLog400ApplicationProblemPlusJSONResponse) VisitGetBotLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotLog401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetBotLog401ApplicationProblemPlusJSONResponse) VisitGetBotLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotLog403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetBotLog403ApplicationProblemPlusJSONResponse) VisitGetBotLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotLog404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBotLog404ApplicationProblemPlusJSONResponse) VisitGetBotLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotLog500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetBotLog500ApplicationProblemPlusJSONResponse) VisitGetBotLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBotLog503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBotLog503ApplicationProblemPlusJSONResponse) VisitGetBotLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBotRequestObject struct {
+	Bot PathBot `json:"bot"`
+}
+
+type RestartBotResponseObject interface {
+	VisitRestartBotResponse(w http.ResponseWriter) error
+}
+
+type RestartBot200JSONResponse Bot
+
+func (response RestartBot200JSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot202JSONResponse Bot
+
+func (response RestartBot202JSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RestartBot400ApplicationProblemPlusJSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response RestartBot401ApplicationProblemPlusJSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response RestartBot403ApplicationProblemPlusJSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RestartBot404ApplicationProblemPlusJSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RestartBot409ApplicationProblemPlusJSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response RestartBot500ApplicationProblemPlusJSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestartBot503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RestartBot503ApplicationProblemPlusJSONResponse) VisitRestartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBotRequestObject struct {
+	Bot PathBot `json:"bot"`
+}
+
+type StartBotResponseObject interface {
+	VisitStartBotResponse(w http.ResponseWriter) error
+}
+
+type StartBot200JSONResponse Bot
+
+func (response StartBot200JSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot202JSONResponse Bot
+
+func (response StartBot202JSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StartBot400ApplicationProblemPlusJSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StartBot401ApplicationProblemPlusJSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StartBot403ApplicationProblemPlusJSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StartBot404ApplicationProblemPlusJSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartBot409ApplicationProblemPlusJSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StartBot500ApplicationProblemPlusJSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartBot503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartBot503ApplicationProblemPlusJSONResponse) VisitStartBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBotRequestObject struct {
+	Bot PathBot `json:"bot"`
+}
+
+type StopBotResponseObject interface {
+	VisitStopBotResponse(w http.ResponseWriter) error
+}
+
+type StopBot200JSONResponse Bot
+
+func (response StopBot200JSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot202JSONResponse Bot
+
+func (response StopBot202JSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response StopBot400ApplicationProblemPlusJSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response StopBot401ApplicationProblemPlusJSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response StopBot403ApplicationProblemPlusJSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response StopBot404ApplicationProblemPlusJSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StopBot409ApplicationProblemPlusJSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response StopBot500ApplicationProblemPlusJSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopBot503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StopBot503ApplicationProblemPlusJSONResponse) VisitStopBotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListCallsRequestObject struct {
 	Params ListCallsParams
 }
@@ -3364,6 +6372,178 @@ type EndCall503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EndCall503ApplicationProblemPlusJSONResponse) VisitEndCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCallRequestObject struct {
+	Call   PathCall `json:"call"`
+	Params HandOffCallParams
+	Body   *HandOffCallJSONRequestBody
+}
+
+type HandOffCallResponseObject interface {
+	VisitHandOffCallResponse(w http.ResponseWriter) error
+}
+
+type HandOffCall200JSONResponse struct{ VerifiedJSONResponse }
+
+func (response HandOffCall200JSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall202JSONResponse struct{ AcceptedJSONResponse }
+
+func (response HandOffCall202JSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall400ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall401ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall403ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall404ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall409ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall413ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall500ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandOffCall503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response HandOffCall503ApplicationProblemPlusJSONResponse) VisitHandOffCallResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7269,6 +10449,1033 @@ func (response CompleteWrapUp503ApplicationProblemPlusJSONResponse) VisitComplet
 	return err
 }
 
+type ListConnectionsRequestObject struct {
+	Params ListConnectionsParams
+}
+
+type ListConnectionsResponseObject interface {
+	VisitListConnectionsResponse(w http.ResponseWriter) error
+}
+
+type ListConnections200JSONResponse ConnectionPage
+
+func (response ListConnections200JSONResponse) VisitListConnectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConnections400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListConnections400ApplicationProblemPlusJSONResponse) VisitListConnectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConnections401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListConnections401ApplicationProblemPlusJSONResponse) VisitListConnectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConnections403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListConnections403ApplicationProblemPlusJSONResponse) VisitListConnectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConnections500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListConnections500ApplicationProblemPlusJSONResponse) VisitListConnectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConnections503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListConnections503ApplicationProblemPlusJSONResponse) VisitListConnectionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnectionRequestObject struct {
+	Body *CreateConnectionJSONRequestBody
+}
+
+type CreateConnectionResponseObject interface {
+	VisitCreateConnectionResponse(w http.ResponseWriter) error
+}
+
+type CreateConnection201JSONResponse Connection
+
+func (response CreateConnection201JSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnection400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateConnection400ApplicationProblemPlusJSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnection401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateConnection401ApplicationProblemPlusJSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnection403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response CreateConnection403ApplicationProblemPlusJSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnection409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateConnection409ApplicationProblemPlusJSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnection413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateConnection413ApplicationProblemPlusJSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnection500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response CreateConnection500ApplicationProblemPlusJSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConnection503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateConnection503ApplicationProblemPlusJSONResponse) VisitCreateConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnectionRequestObject struct {
+	Connection PathConnection `json:"connection"`
+	Params     DeleteConnectionParams
+}
+
+type DeleteConnectionResponseObject interface {
+	VisitDeleteConnectionResponse(w http.ResponseWriter) error
+}
+
+type DeleteConnection200JSONResponse WentOffline
+
+func (response DeleteConnection200JSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnection400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteConnection400ApplicationProblemPlusJSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnection401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteConnection401ApplicationProblemPlusJSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnection403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteConnection403ApplicationProblemPlusJSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnection404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteConnection404ApplicationProblemPlusJSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnection409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteConnection409ApplicationProblemPlusJSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnection500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteConnection500ApplicationProblemPlusJSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConnection503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteConnection503ApplicationProblemPlusJSONResponse) VisitDeleteConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionRequestObject struct {
+	Connection PathConnection `json:"connection"`
+}
+
+type GetConnectionResponseObject interface {
+	VisitGetConnectionResponse(w http.ResponseWriter) error
+}
+
+type GetConnection200JSONResponse Connection
+
+func (response GetConnection200JSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnection400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnection400ApplicationProblemPlusJSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnection401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnection401ApplicationProblemPlusJSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnection403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnection403ApplicationProblemPlusJSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnection404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnection404ApplicationProblemPlusJSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnection500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnection500ApplicationProblemPlusJSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnection503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnection503ApplicationProblemPlusJSONResponse) VisitGetConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnectionRequestObject struct {
+	Connection PathConnection `json:"connection"`
+	Body       *ChangeConnectionJSONRequestBody
+}
+
+type ChangeConnectionResponseObject interface {
+	VisitChangeConnectionResponse(w http.ResponseWriter) error
+}
+
+type ChangeConnection200JSONResponse Connection
+
+func (response ChangeConnection200JSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection400ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection401ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection403ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection404ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection409ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection413ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection500ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeConnection503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ChangeConnection503ApplicationProblemPlusJSONResponse) VisitChangeConnectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionLogRequestObject struct {
+	Connection PathConnection `json:"connection"`
+	Params     GetConnectionLogParams
+}
+
+type GetConnectionLogResponseObject interface {
+	VisitGetConnectionLogResponse(w http.ResponseWriter) error
+}
+
+type GetConnectionLog200JSONResponse BotLog
+
+func (response GetConnectionLog200JSONResponse) VisitGetConnectionLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionLog400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnectionLog400ApplicationProblemPlusJSONResponse) VisitGetConnectionLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionLog401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnectionLog401ApplicationProblemPlusJSONResponse) VisitGetConnectionLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionLog403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnectionLog403ApplicationProblemPlusJSONResponse) VisitGetConnectionLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionLog404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnectionLog404ApplicationProblemPlusJSONResponse) VisitGetConnectionLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionLog500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnectionLog500ApplicationProblemPlusJSONResponse) VisitGetConnectionLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConnectionLog503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetConnectionLog503ApplicationProblemPlusJSONResponse) VisitGetConnectionLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessionsRequestObject struct {
+	Params ListSessionsParams
+}
+
+type ListSessionsResponseObject interface {
+	VisitListSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListSessions200JSONResponse SessionPage
+
+func (response ListSessions200JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions400ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions401ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions403ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions500ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions503ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSessionRequestObject struct {
+	Session PathSession `json:"session"`
+}
+
+type GetSessionResponseObject interface {
+	VisitGetSessionResponse(w http.ResponseWriter) error
+}
+
+type GetSession200JSONResponse SessionDetail
+
+func (response GetSession200JSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession400ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession401ApplicationProblemPlusJSONResponse struct {
+	UnauthorizedApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession401ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession403ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession404ApplicationProblemPlusJSONResponse struct {
+	ThingNotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession404ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession500ApplicationProblemPlusJSONResponse struct {
+	InternalApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession500ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSession503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetSession503ApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StreamRequestObject struct {
 	Params StreamParams
 }
@@ -7404,6 +11611,42 @@ type StrictServerInterface interface {
 	// ListAvailabilities Where agents can be, by name
 	// (GET /v1/availabilities)
 	ListAvailabilities(ctx context.Context, request ListAvailabilitiesRequestObject) (ListAvailabilitiesResponseObject, error)
+	// ListBots List bots, oldest first
+	// (GET /v1/bots)
+	ListBots(ctx context.Context, request ListBotsRequestObject) (ListBotsResponseObject, error)
+	// CreateBot Make a bot
+	// (POST /v1/bots)
+	CreateBot(ctx context.Context, request CreateBotRequestObject) (CreateBotResponseObject, error)
+	// DeleteBot Forget a bot
+	// (DELETE /v1/bots/{bot})
+	DeleteBot(ctx context.Context, request DeleteBotRequestObject) (DeleteBotResponseObject, error)
+	// GetBot One bot
+	// (GET /v1/bots/{bot})
+	GetBot(ctx context.Context, request GetBotRequestObject) (GetBotResponseObject, error)
+	// ChangeBot Change a bot
+	// (PATCH /v1/bots/{bot})
+	ChangeBot(ctx context.Context, request ChangeBotRequestObject) (ChangeBotResponseObject, error)
+	// PlaceBotCall Have a bot call somebody
+	// (POST /v1/bots/{bot}/calls)
+	PlaceBotCall(ctx context.Context, request PlaceBotCallRequestObject) (PlaceBotCallResponseObject, error)
+	// DetachConnection Take a connection from a bot
+	// (DELETE /v1/bots/{bot}/connections/{connection})
+	DetachConnection(ctx context.Context, request DetachConnectionRequestObject) (DetachConnectionResponseObject, error)
+	// AttachConnection Attach a connection to a bot, or change how it is attached
+	// (PUT /v1/bots/{bot}/connections/{connection})
+	AttachConnection(ctx context.Context, request AttachConnectionRequestObject) (AttachConnectionResponseObject, error)
+	// GetBotLog What happened to a bot and its lines, newest first
+	// (GET /v1/bots/{bot}/log)
+	GetBotLog(ctx context.Context, request GetBotLogRequestObject) (GetBotLogResponseObject, error)
+	// RestartBot Restart a bot
+	// (POST /v1/bots/{bot}/restart)
+	RestartBot(ctx context.Context, request RestartBotRequestObject) (RestartBotResponseObject, error)
+	// StartBot Start a bot
+	// (POST /v1/bots/{bot}/start)
+	StartBot(ctx context.Context, request StartBotRequestObject) (StartBotResponseObject, error)
+	// StopBot Stop a bot
+	// (POST /v1/bots/{bot}/stop)
+	StopBot(ctx context.Context, request StopBotRequestObject) (StopBotResponseObject, error)
 	// ListCalls List calls, newest first
 	// (GET /v1/calls)
 	ListCalls(ctx context.Context, request ListCallsRequestObject) (ListCallsResponseObject, error)
@@ -7413,6 +11656,9 @@ type StrictServerInterface interface {
 	// EndCall End the call for everybody
 	// (POST /v1/calls/{call}/end)
 	EndCall(ctx context.Context, request EndCallRequestObject) (EndCallResponseObject, error)
+	// HandOffCall Hand a caller whom a bot has to a person
+	// (POST /v1/calls/{call}/handoff)
+	HandOffCall(ctx context.Context, request HandOffCallRequestObject) (HandOffCallResponseObject, error)
 	// AskForHelp Say that one wants a supervisor
 	// (POST /v1/calls/{call}/help)
 	AskForHelp(ctx context.Context, request AskForHelpRequestObject) (AskForHelpResponseObject, error)
@@ -7482,6 +11728,30 @@ type StrictServerInterface interface {
 	// CompleteWrapUp Say that the work after the call is done
 	// (POST /v1/calls/{call}/wrap-up/complete)
 	CompleteWrapUp(ctx context.Context, request CompleteWrapUpRequestObject) (CompleteWrapUpResponseObject, error)
+	// ListConnections List connections, oldest first
+	// (GET /v1/connections)
+	ListConnections(ctx context.Context, request ListConnectionsRequestObject) (ListConnectionsResponseObject, error)
+	// CreateConnection Keep a line or a workspace, and what it takes to use it
+	// (POST /v1/connections)
+	CreateConnection(ctx context.Context, request CreateConnectionRequestObject) (CreateConnectionResponseObject, error)
+	// DeleteConnection Forget a connection
+	// (DELETE /v1/connections/{connection})
+	DeleteConnection(ctx context.Context, request DeleteConnectionRequestObject) (DeleteConnectionResponseObject, error)
+	// GetConnection One connection
+	// (GET /v1/connections/{connection})
+	GetConnection(ctx context.Context, request GetConnectionRequestObject) (GetConnectionResponseObject, error)
+	// ChangeConnection Change a connection
+	// (PATCH /v1/connections/{connection})
+	ChangeConnection(ctx context.Context, request ChangeConnectionRequestObject) (ChangeConnectionResponseObject, error)
+	// GetConnectionLog What happened to a line, newest first
+	// (GET /v1/connections/{connection}/log)
+	GetConnectionLog(ctx context.Context, request GetConnectionLogRequestObject) (GetConnectionLogResponseObject, error)
+	// ListSessions List bots' conversations, newest first
+	// (GET /v1/sessions)
+	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
+	// GetSession One conversation, with its transcript
+	// (GET /v1/sessions/{session})
+	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
 	// Stream Timeline entries, as they happen
 	// (GET /v1/stream)
 	Stream(ctx context.Context, request StreamRequestObject) (StreamResponseObject, error)
@@ -7620,6 +11890,404 @@ func (sh *strictHandler) ListAvailabilities(ctx echo.Context) error {
 	return nil
 }
 
+// ListBots operation middleware
+func (sh *strictHandler) ListBots(ctx echo.Context, params ListBotsParams) error {
+	var request ListBotsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBots(ctx.Request().Context(), request.(ListBotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBotsResponseObject); ok {
+		return validResponse.VisitListBotsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBot operation middleware
+func (sh *strictHandler) CreateBot(ctx echo.Context) error {
+	var request CreateBotRequestObject
+
+	var body CreateBotJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBot(ctx.Request().Context(), request.(CreateBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBotResponseObject); ok {
+		return validResponse.VisitCreateBotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteBot operation middleware
+func (sh *strictHandler) DeleteBot(ctx echo.Context, bot PathBot, params DeleteBotParams) error {
+	var request DeleteBotRequestObject
+
+	request.Bot = bot
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBot(ctx.Request().Context(), request.(DeleteBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteBotResponseObject); ok {
+		return validResponse.VisitDeleteBotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBot operation middleware
+func (sh *strictHandler) GetBot(ctx echo.Context, bot PathBot) error {
+	var request GetBotRequestObject
+
+	request.Bot = bot
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBot(ctx.Request().Context(), request.(GetBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBotResponseObject); ok {
+		return validResponse.VisitGetBotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeBot operation middleware
+func (sh *strictHandler) ChangeBot(ctx echo.Context, bot PathBot) error {
+	var request ChangeBotRequestObject
+
+	request.Bot = bot
+
+	var body ChangeBotJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeBot(ctx.Request().Context(), request.(ChangeBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeBot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeBotResponseObject); ok {
+		return validResponse.VisitChangeBotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlaceBotCall operation middleware
+func (sh *strictHandler) PlaceBotCall(ctx echo.Context, bot PathBot, params PlaceBotCallParams) error {
+	var request PlaceBotCallRequestObject
+
+	request.Bot = bot
+	request.Params = params
+
+	var body PlaceBotCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceBotCall(ctx.Request().Context(), request.(PlaceBotCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceBotCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlaceBotCallResponseObject); ok {
+		return validResponse.VisitPlaceBotCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DetachConnection operation middleware
+func (sh *strictHandler) DetachConnection(ctx echo.Context, bot PathBot, connection PathConnection) error {
+	var request DetachConnectionRequestObject
+
+	request.Bot = bot
+	request.Connection = connection
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DetachConnection(ctx.Request().Context(), request.(DetachConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DetachConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DetachConnectionResponseObject); ok {
+		return validResponse.VisitDetachConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AttachConnection operation middleware
+func (sh *strictHandler) AttachConnection(ctx echo.Context, bot PathBot, connection PathConnection) error {
+	var request AttachConnectionRequestObject
+
+	request.Bot = bot
+	request.Connection = connection
+
+	var body AttachConnectionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AttachConnection(ctx.Request().Context(), request.(AttachConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AttachConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AttachConnectionResponseObject); ok {
+		return validResponse.VisitAttachConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBotLog operation middleware
+func (sh *strictHandler) GetBotLog(ctx echo.Context, bot PathBot, params GetBotLogParams) error {
+	var request GetBotLogRequestObject
+
+	request.Bot = bot
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBotLog(ctx.Request().Context(), request.(GetBotLogRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBotLog")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBotLogResponseObject); ok {
+		return validResponse.VisitGetBotLogResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RestartBot operation middleware
+func (sh *strictHandler) RestartBot(ctx echo.Context, bot PathBot) error {
+	var request RestartBotRequestObject
+
+	request.Bot = bot
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RestartBot(ctx.Request().Context(), request.(RestartBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RestartBot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RestartBotResponseObject); ok {
+		return validResponse.VisitRestartBotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StartBot operation middleware
+func (sh *strictHandler) StartBot(ctx echo.Context, bot PathBot) error {
+	var request StartBotRequestObject
+
+	request.Bot = bot
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartBot(ctx.Request().Context(), request.(StartBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartBot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StartBotResponseObject); ok {
+		return validResponse.VisitStartBotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StopBot operation middleware
+func (sh *strictHandler) StopBot(ctx echo.Context, bot PathBot) error {
+	var request StopBotRequestObject
+
+	request.Bot = bot
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StopBot(ctx.Request().Context(), request.(StopBotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StopBot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StopBotResponseObject); ok {
+		return validResponse.VisitStopBotResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCalls operation middleware
 func (sh *strictHandler) ListCalls(ctx echo.Context, params ListCallsParams) error {
 	var request ListCallsRequestObject
@@ -7690,6 +12358,55 @@ func (sh *strictHandler) EndCall(ctx echo.Context, call PathCall, params EndCall
 		return err
 	} else if validResponse, ok := response.(EndCallResponseObject); ok {
 		return validResponse.VisitEndCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HandOffCall operation middleware
+func (sh *strictHandler) HandOffCall(ctx echo.Context, call PathCall, params HandOffCallParams) error {
+	var request HandOffCallRequestObject
+
+	request.Call = call
+	request.Params = params
+
+	var body HandOffCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HandOffCall(ctx.Request().Context(), request.(HandOffCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HandOffCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HandOffCallResponseObject); ok {
+		return validResponse.VisitHandOffCallResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8544,6 +13261,252 @@ func (sh *strictHandler) CompleteWrapUp(ctx echo.Context, call PathCall, params 
 		return err
 	} else if validResponse, ok := response.(CompleteWrapUpResponseObject); ok {
 		return validResponse.VisitCompleteWrapUpResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConnections operation middleware
+func (sh *strictHandler) ListConnections(ctx echo.Context, params ListConnectionsParams) error {
+	var request ListConnectionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConnections(ctx.Request().Context(), request.(ListConnectionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConnections")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConnectionsResponseObject); ok {
+		return validResponse.VisitListConnectionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateConnection operation middleware
+func (sh *strictHandler) CreateConnection(ctx echo.Context) error {
+	var request CreateConnectionRequestObject
+
+	var body CreateConnectionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateConnection(ctx.Request().Context(), request.(CreateConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateConnectionResponseObject); ok {
+		return validResponse.VisitCreateConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteConnection operation middleware
+func (sh *strictHandler) DeleteConnection(ctx echo.Context, connection PathConnection, params DeleteConnectionParams) error {
+	var request DeleteConnectionRequestObject
+
+	request.Connection = connection
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteConnection(ctx.Request().Context(), request.(DeleteConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteConnectionResponseObject); ok {
+		return validResponse.VisitDeleteConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConnection operation middleware
+func (sh *strictHandler) GetConnection(ctx echo.Context, connection PathConnection) error {
+	var request GetConnectionRequestObject
+
+	request.Connection = connection
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConnection(ctx.Request().Context(), request.(GetConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConnectionResponseObject); ok {
+		return validResponse.VisitGetConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ChangeConnection operation middleware
+func (sh *strictHandler) ChangeConnection(ctx echo.Context, connection PathConnection) error {
+	var request ChangeConnectionRequestObject
+
+	request.Connection = connection
+
+	var body ChangeConnectionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeConnection(ctx.Request().Context(), request.(ChangeConnectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeConnection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ChangeConnectionResponseObject); ok {
+		return validResponse.VisitChangeConnectionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConnectionLog operation middleware
+func (sh *strictHandler) GetConnectionLog(ctx echo.Context, connection PathConnection, params GetConnectionLogParams) error {
+	var request GetConnectionLogRequestObject
+
+	request.Connection = connection
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConnectionLog(ctx.Request().Context(), request.(GetConnectionLogRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConnectionLog")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConnectionLogResponseObject); ok {
+		return validResponse.VisitGetConnectionLogResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSessions operation middleware
+func (sh *strictHandler) ListSessions(ctx echo.Context, params ListSessionsParams) error {
+	var request ListSessionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSessions(ctx.Request().Context(), request.(ListSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSessions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSessionsResponseObject); ok {
+		return validResponse.VisitListSessionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSession operation middleware
+func (sh *strictHandler) GetSession(ctx echo.Context, session PathSession) error {
+	var request GetSessionRequestObject
+
+	request.Session = session
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSession(ctx.Request().Context(), request.(GetSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
+		return validResponse.VisitGetSessionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

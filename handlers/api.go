@@ -28,6 +28,7 @@ type api struct {
 	store     *store.Store
 	engine    ActionEngine
 	agents    AgentControl
+	bots      BotLife
 	workspace string
 	dialIns   *DialIns
 	feed      *feed

@@ -256,6 +256,8 @@ func (a *actionAnswer) VisitRejectReservationResponse(w http.ResponseWriter) err
 
 func (a *actionAnswer) VisitEndCallResponse(w http.ResponseWriter) error { return a.visit(w) }
 
+func (a *actionAnswer) VisitHandOffCallResponse(w http.ResponseWriter) error { return a.visit(w) }
+
 func (a *actionAnswer) VisitCompleteWrapUpResponse(w http.ResponseWriter) error { return a.visit(w) }
 
 func (a *actionAnswer) VisitAddParticipantResponse(w http.ResponseWriter) error { return a.visit(w) }

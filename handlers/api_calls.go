@@ -38,12 +38,12 @@ func callFilter(key Key, p ListCallsParams) (store.Filter, error) {
 	if p.State != nil {
 		for _, state := range *p.State {
 			if !state.Valid() {
-				return f, badRequest("state %q is none of queued, reserved, connecting, talking, held, wrapping, ended", state)
+				return f, badRequest("state %q is none of dialling, bot, queued, reserved, connecting, talking, held, wrapping, ended", state)
 			}
 			f.States = append(f.States, string(state))
 		}
-		if len(f.States) > 7 {
-			return f, badRequest("state may be given 7 times at most")
+		if len(f.States) > 9 {
+			return f, badRequest("state may be given 9 times at most")
 		}
 	}
 	if p.Queue != nil {

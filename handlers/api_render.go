@@ -17,6 +17,7 @@ type live struct {
 	Invitations  []call.Invitation  `json:"invitations"`
 	Transfers    []call.Transfer    `json:"transfers"`
 	Helps        []call.Help        `json:"helps"`
+	Bot          call.BotPhase      `json:"bot"`
 }
 
 // liveIn reads a snapshot; nothing is known of a call without one.
@@ -96,6 +97,7 @@ func renderCall(key Key, row store.CallRow, legs []store.LegRow) Call {
 		Transfers:     make([]Transfer, 0, len(l.Transfers)),
 		Helps:         make([]Help, 0, len(l.Helps)),
 		Parts:         renderParts(&l),
+		Bot:           renderBotPart(&l.Bot),
 		ReceivedAt:    optionalTime(row.ReceivedAt),
 		AnsweredAt:    optionalTime(row.AnsweredAt),
 		WrappingAt:    optionalTime(row.WrappingAt),

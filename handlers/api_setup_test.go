@@ -156,7 +156,9 @@ var (
 // open opens the store's file once more, as another process would.
 func (b *apiBundle) open() *store.Store {
 	b.t.Helper()
-	s, err := store.Open(b.t.Context(), b.path)
+	ring, err := store.NewKeyRing([]store.SecretKey{{ID: "test", Secret: bytes.Repeat([]byte{7}, 32)}})
+	require.NoError(b.t, err)
+	s, err := store.Open(b.t.Context(), b.path, store.WithSealer(ring))
 	require.NoError(b.t, err)
 	require.NoError(b.t, s.Migrate(b.t.Context()))
 	b.t.Cleanup(func() { require.NoError(b.t, s.Close()) })

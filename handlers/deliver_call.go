@@ -287,11 +287,11 @@ func (o *delivery) batch(ctx context.Context, rows []store.Delivery) (batch work
 	return batch, begins
 }
 
-// beginsCall says whether an event may be the first of a call: our own voice webhook, or, for a call that came by Studio or anybody's
+// beginsCall says whether an event may be the first of a call: our own voice webhook, the wish to place one, or, for a call that came by Studio or anybody's
 // <Enqueue>, whatever is heard first of TaskRouter or of the conference that our instruction made.
 func beginsCall(e call.Event) bool {
 	switch e.(type) {
-	case call.CallReceived, call.TaskCreated, call.ReservationCreated, call.AssignmentRequested, call.ReservationAccepted,
+	case call.CallReceived, call.BotAnswered, call.CallRequested, call.HandedOff, call.TaskCreated, call.ReservationCreated, call.AssignmentRequested, call.ReservationAccepted,
 		call.ConferenceStarted, call.ParticipantJoined:
 		return true
 	default:

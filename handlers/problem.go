@@ -56,6 +56,7 @@ type problemError struct {
 	detail string
 	retry  time.Duration // 0 gives no Retry-After
 	cause  error
+	fields []FieldProblem // what is wrong with a body
 }
 
 func (e *problemError) Error() string {
@@ -157,6 +158,9 @@ func writeProblem(c echo.Context, p *problemError) error {
 	}
 	document := Problem{
 		Type: "about:blank", Title: http.StatusText(p.status), Status: p.status, Detail: p.detail, Code: p.code,
+	}
+	if len(p.fields) > 0 {
+		document.Errors = &p.fields
 	}
 	if id := requestID(c); id != "" {
 		document.RequestID = &id

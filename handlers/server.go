@@ -32,6 +32,8 @@ type Config struct {
 	Engine ActionEngine
 	// Agents moves agents; nil moves none, and answers 503 to whoever asks.
 	Agents AgentControl
+	// Bots starts and stops bots; nil starts none, and answers 503 to whoever asks.
+	Bots BotLife
 	// WorkspaceSID (WS) is the workspace whose breaker is told where people put agents.
 	WorkspaceSID string
 	// DialIns gives supervisors codes to dial in by; nil gives none, and answers 404 to whoever asks.
@@ -55,7 +57,7 @@ type Config struct {
 	ActionWait time.Duration
 	// Timeout bounds every request of the API but streams. It must exceed ActionWait by what the engine needs to accept. Default 15 s.
 	Timeout time.Duration
-	// MaxBody is how many bytes a request's body may have, webhooks apart. Default 64 KiB.
+	// MaxBody is how many bytes a request's body may have, webhooks apart. Default 64 KiB; that of a bot, with its script, may have 1 MiB at least.
 	MaxBody int64
 	// Heartbeat is the longest silence of a stream. Default 15 s.
 	Heartbeat time.Duration
@@ -151,7 +153,7 @@ func (s *Server) mountAPI() {
 		s.mountCodec(cfg.Codec)
 	}
 	RegisterHandlers(s.echo, NewStrictHandler(&api{
-		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, workspace: cfg.WorkspaceSID, dialIns: cfg.DialIns, feed: s.feed, steps: steps, log: cfg.Logger, metrics: s.metrics,
+		store: cfg.Store, engine: cfg.Engine, agents: cfg.Agents, workspace: cfg.WorkspaceSID, dialIns: cfg.DialIns, bots: cfg.Bots, feed: s.feed, steps: steps, log: cfg.Logger, metrics: s.metrics,
 		wait: cfg.ActionWait, heartbeat: cfg.Heartbeat, write: cfg.StreamWrite,
 	}, nil))
 }
@@ -189,8 +191,12 @@ func requestID(c echo.Context) string { return c.Response().Header().Get(echo.He
 
 const (
 	apiPrefix   = "/v1/"
+	botsPrefix  = apiPrefix + "bots"
 	streamRoute = "/v1/stream"
 )
+
+// botBodyMost is enough for the longest script, however it is escaped in JSON.
+const botBodyMost = 1 << 20
 
 // observe writes the access log and measures. It holds no query, header or body: they may carry what must not be kept.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
@@ -280,10 +286,14 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if r.ContentLength > s.cfg.MaxBody {
-			return problem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "the body may have %d bytes", s.cfg.MaxBody)
+		most := s.cfg.MaxBody
+		if strings.HasPrefix(c.Path(), botsPrefix) {
+			most = max(most, botBodyMost)
 		}
-		r.Body = http.MaxBytesReader(c.Response(), r.Body, s.cfg.MaxBody)
+		if r.ContentLength > most {
+			return problem(http.StatusRequestEntityTooLarge, codeBodyTooLarge, "the body may have %d bytes", most)
+		}
+		r.Body = http.MaxBytesReader(c.Response(), r.Body, most)
 		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 		ctx := withKey(r.Context(), key)
 		if c.Path() != streamRoute {

@@ -130,6 +130,8 @@ type WebhookConfig struct {
 	DrainEvery time.Duration
 	// Clock tells the time. Default time.Now.
 	Clock func() time.Time
+	// Bots answer calls to the numbers of connections, and calls that they place; nil: none do, and webhooks of our own account alone are taken.
+	Bots *BotsConfig
 	// Logger default slog.Default().
 	Logger *slog.Logger
 	// Meter default: the process's own.
@@ -147,6 +149,8 @@ type Webhooks struct {
 	spool    *spool
 	refusals *rate.Limiter
 	tasks    *notedTasks
+	accounts accountTokens
+	bots     *bots // nil: there are none
 }
 
 // NewWebhooks checks the configuration and takes up the spool that an earlier process left.
@@ -163,10 +167,14 @@ func NewWebhooks(cfg WebhookConfig) (*Webhooks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Webhooks{
+	w := &Webhooks{
 		cfg: cfg, store: cfg.Store, log: cfg.Logger, metrics: metrics, spool: s,
 		refusals: rate.NewLimiter(refusalsPerSecond, refusalsAtOnce), tasks: newNotedTasks(),
-	}, nil
+	}
+	if cfg.Bots != nil {
+		w.bots = newBots(*cfg.Bots)
+	}
+	return w, nil
 }
 
 func (c *WebhookConfig) check() error {
@@ -189,6 +197,7 @@ func (c *WebhookConfig) check() error {
 	if c.Store == nil {
 		problems = append(problems, errors.New("no Store"))
 	}
+	problems = append(problems, c.Bots.check())
 	for _, dialled := range slices.Sorted(maps.Keys(c.Numbers)) {
 		problems = append(problems, c.Numbers[dialled].check("number "+dialled))
 	}
@@ -255,6 +264,11 @@ func (c *WebhookConfig) setDefaults() {
 	if c.DrainEvery <= 0 {
 		c.DrainEvery = time.Second
 	}
+	if c.Bots != nil {
+		withDefaults := *c.Bots
+		withDefaults.setDefaults()
+		c.Bots = &withDefaults
+	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
@@ -278,6 +292,12 @@ const (
 	PathRescueWait    = "/twilio/rescue-wait"
 	PathSupervise     = "/twilio/supervise"
 	PathSuperviseCode = "/twilio/supervise/code"
+
+	PathBotVoice   = "/twilio/bots/voice"   // ?connection= of a call that comes in, ?session= of one that a bot placed
+	PathBotTurn    = "/twilio/bots/turn"    // what a caller said, keyed, or did not say
+	PathBotReply   = "/twilio/bots/reply"   // a slow brain's answer
+	PathBotPartial = "/twilio/bots/partial" // what he said so far
+	PathBotDial    = "/twilio/bots/dial"    // the end of a transfer
 )
 
 // Mount adds the routes.
@@ -299,6 +319,9 @@ func (w *Webhooks) Mount(e *echo.Echo) {
 	e.GET(PathRescueWait, w.webhook(w.rescueWait))
 	e.POST(PathSupervise, w.webhook(w.supervise))
 	e.POST(PathSuperviseCode, w.webhook(w.superviseCode))
+	if w.bots != nil {
+		w.mountBots(e)
+	}
 }
 
 // Run brings what was spooled into the inbox whenever that is possible, until ctx ends.
@@ -315,8 +338,13 @@ func (w *Webhooks) Run(ctx context.Context) error {
 	}
 }
 
-// Close gives the spool's file back. What waits in it is there for the next process.
-func (w *Webhooks) Close() error { return w.spool.close() }
+// Close ends what bots think of, and gives the spool's file back. What waits in it is there for the next process.
+func (w *Webhooks) Close() error {
+	if w.bots != nil {
+		w.bots.close()
+	}
+	return w.spool.close()
+}
 
 func (w *Webhooks) drainSpool(ctx context.Context) {
 	if !w.spool.waiting() {
@@ -338,6 +366,16 @@ func (w *Webhooks) drainSpool(ctx context.Context) {
 // none made it.
 func ConferenceCallback(public *url.URL, id call.ID, reservation call.ReservationSID) string {
 	return addressOf(public, PathConference, "call", string(id), "reservation", string(reservation))
+}
+
+// CallStatus is where Twilio tells of a call's progress, for whoever places it, or, without an ID, points a number there.
+func CallStatus(public *url.URL, id call.ID) string {
+	return addressOf(public, PathCallStatus, "call", string(id))
+}
+
+// QueueWait is what somebody hears who waits in a queue, for whoever puts him there.
+func QueueWait(public *url.URL, id call.ID) string {
+	return addressOf(public, PathQueueWait, "call", string(id))
 }
 
 // LegCallback is where Twilio tells of the leg of somebody who is dialled for an invitation, by a reservation or, "", by us.

@@ -147,7 +147,8 @@ func (k *knownCall) pointless(a announced) bool {
 	switch k.state.Status() {
 	case call.StatusEnded, call.StatusWrapping:
 		return true
-	case call.StatusUnknown, call.StatusQueued, call.StatusReserved, call.StatusConnecting, call.StatusTalking, call.StatusHeld:
+	case call.StatusUnknown, call.StatusDialling, call.StatusBot, call.StatusQueued, call.StatusReserved, call.StatusConnecting, call.StatusTalking,
+		call.StatusHeld:
 	}
 	for i := range k.state.Invitations {
 		if inv := &k.state.Invitations[i]; a.invitation != "" && inv.Label == a.invitation {

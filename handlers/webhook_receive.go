@@ -12,6 +12,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,8 +31,9 @@ const idempotencyHeader = "I-Twilio-Idempotency-Token"
 type webhookRequest struct {
 	params url.Values // the form's, or the query's of a GET; a handler gets them cleaned of what must not be kept
 	query  url.Values // the URL's: what we wrote into it when we handed it out
-	keyed  string     // the key that was pressed: to be looked at, and never kept
-	token  string     // I-Twilio-Idempotency-Token: the same over the retries of one request
+	keyed  string     // the keys that were pressed: to be looked at, and never kept
+	spoken spokenWords
+	token  string // I-Twilio-Idempotency-Token: the same over the retries of one request
 	at     time.Time
 }
 
@@ -66,7 +68,7 @@ func (w *Webhooks) webhook(next func(echo.Context, *webhookRequest) error) echo.
 		if refusal := w.belongs(c.Request(), in); refusal != nil {
 			return w.refuse(c, in, *refusal)
 		}
-		in.keyed = in.params.Get("Digits")
+		in.keyed, in.spoken = in.params.Get("Digits"), wordsIn(in.params)
 		in.params = cleaned(in.params) // once it is Twilio's: the signature is that of what came
 		return next(c, in)
 	}
@@ -110,19 +112,23 @@ func (w *Webhooks) belongs(r *http.Request, in *webhookRequest) *webhookRefusal 
 	if r.Method == http.MethodGet {
 		form = nil
 	}
-	if !signedBy(w.cfg.AuthToken, given, publicAddresses(w.cfg.PublicURL, r), form) {
+	account := in.params.Get("AccountSid")
+	addresses := publicAddresses(w.cfg.PublicURL, r)
+	ours := signedBy(w.cfg.AuthToken, given, addresses, form)
+	signed := func(token string) bool { return signedBy(token, given, addresses, form) }
+	if !ours && !slices.ContainsFunc(w.tokensOf(r.Context(), account), signed) {
 		return &webhookRefusal{
 			http.StatusForbidden, refusedSignature, fmt.Sprintf("%s is not that of the account's primary token for a URL under %s.",
 				signatureHeader, w.cfg.PublicURL.Redacted()),
 		}
 	}
-	if account := in.params.Get("AccountSid"); account != w.cfg.AccountSID {
+	if ours && account != w.cfg.AccountSID {
 		return &webhookRefusal{http.StatusForbidden, refusedAccount, "The account is not the one that this server is for."}
 	}
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	workspace := in.params.Get("WorkspaceSid")
 	needed := strings.HasSuffix(path, PathAssignment) || strings.HasSuffix(path, PathEvents)
-	if workspace != w.cfg.WorkspaceSID && (needed || workspace != "") {
+	if (needed || workspace != "") && !w.workspaceOf(r.Context(), account, workspace) {
 		return &webhookRefusal{http.StatusForbidden, refusedWorkspace, "The workspace is not the one that this server is for."}
 	}
 	return nil

@@ -54,6 +54,20 @@ func (s *faultyStore) Receive(ctx context.Context, row store.Webhook) (int64, bo
 	return s.Store.Receive(ctx, row)
 }
 
+func (s *faultyStore) OpenSession(ctx context.Context, n store.NewSession) (store.SessionRow, bool, error) {
+	if s.down.Load() {
+		return store.SessionRow{}, false, errDown
+	}
+	return s.Store.OpenSession(ctx, n)
+}
+
+func (s *faultyStore) AnswerTurn(ctx context.Context, a store.TurnAnswer) (store.SessionRow, error) {
+	if s.down.Load() {
+		return store.SessionRow{}, errDown
+	}
+	return s.Store.AnswerTurn(ctx, a)
+}
+
 func (s *faultyStore) NoteTask(ctx context.Context, task, id string) error {
 	if s.down.Load() {
 		return errDown
@@ -64,11 +78,23 @@ func (s *faultyStore) NoteTask(ctx context.Context, task, id string) error {
 
 func openTestStore(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "holdfast.db"))
+	return openTestStoreAt(t, filepath.Join(t.TempDir(), "holdfast.db"))
+}
+
+func openTestStoreAt(t testing.TB, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), path, store.WithSealer(testSealer(t)))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.NoError(t, s.Migrate(t.Context()))
 	return s
+}
+
+func testSealer(t testing.TB) store.Sealer {
+	t.Helper()
+	ring, err := store.NewKeyRing([]store.SecretKey{{ID: "test", Secret: make([]byte, 32)}})
+	require.NoError(t, err)
+	return ring
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -78,13 +104,15 @@ type webhookBundle struct {
 	echo   *echo.Echo
 	store  *faultyStore
 	reader *sdkmetric.ManualReader
+	path   string // of the database
 }
 
 func setupWebhooks(t testing.TB, change ...func(*WebhookConfig)) *webhookBundle {
 	t.Helper()
 	public, err := url.Parse("https://calls.example.com")
 	require.NoError(t, err)
-	b := &webhookBundle{echo: echo.New(), store: &faultyStore{Store: openTestStore(t)}, reader: sdkmetric.NewManualReader()}
+	path := filepath.Join(t.TempDir(), "holdfast.db")
+	b := &webhookBundle{echo: echo.New(), store: &faultyStore{Store: openTestStoreAt(t, path)}, reader: sdkmetric.NewManualReader(), path: path}
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(b.reader))
 	t.Cleanup(func() { require.NoError(t, provider.Shutdown(context.WithoutCancel(t.Context()))) })
 	cfg := WebhookConfig{
@@ -198,7 +226,7 @@ func (b *webhookBundle) post(target, token string, form url.Values) *httptest.Re
 }
 
 // inbox is what waits for a call.
-func (b *webhookBundle) inbox(t *testing.T, id string) (events []call.Event) {
+func (b *webhookBundle) inbox(t testing.TB, id string) (events []call.Event) {
 	t.Helper()
 	rows, err := b.store.Waiting(t.Context(), callSubject(call.ID(id)), 0, 100)
 	require.NoError(t, err)

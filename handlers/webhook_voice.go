@@ -93,9 +93,13 @@ func (w *Webhooks) enqueueAction(c echo.Context, in *webhookRequest) error {
 	}
 	result := in.params.Get("QueueResult")
 	w.keep(c.Request().Context(), in, webhookRow{
-		kind: "enqueue-action", subject: callSubject(w.callIn(in, sid)), event: call.EnqueueEnded{Call: sid, Result: result},
-		identity: result + ":" + in.params.Get("QueueTime"),
+		kind: "enqueue-action", subject: callSubject(w.callIn(in, sid)),
+		event:    call.EnqueueEnded{Call: sid, Result: result, Handoff: handoffIn(in.query)},
+		identity: result + ":" + in.params.Get("QueueTime") + in.query.Get("handoff"),
 	})
+	if w.bots != nil && in.query.Get("session") != "" && (result == "queue-full" || result == "error" || result == "system-error") {
+		return w.botBack(c, in)
+	}
 	switch result {
 	case "queue-full", "error", "system-error", "leave":
 		return answerTwiML(c, w.apology())
@@ -109,6 +113,9 @@ func (w *Webhooks) callStatus(c echo.Context, in *webhookRequest) error {
 	sid, ok := callSIDOf(in)
 	if !ok {
 		return w.refuse(c, in, webhookRefusal{http.StatusBadRequest, refusedMalformed, "CallSid is missing."})
+	}
+	if w.bots != nil {
+		w.closeSessions(c.Request().Context(), in, sid)
 	}
 	return w.record(c, in, webhookRow{
 		kind: "call-status", subject: callSubject(w.callIn(in, sid)), event: decodeCallStatus(in.params, in.query),

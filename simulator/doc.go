@@ -4,7 +4,7 @@
 //
 // # The world and its lock
 //
-// A [Simulator] holds one account. Everything in it changes under one lock (mu); methods whose names end in "Locked"
+// A [Simulator] holds one account, or several with numbers, calls and workspaces of their own. Everything in it changes under one lock (mu); methods whose names end in "Locked"
 // expect it to be held. Nothing that waits (a webhook, a ring, a spoken sentence) holds the lock: it takes a step under
 // the lock, lets go, waits, and takes the next step. Webhooks leave from their own goroutines, so they arrive as Twilio's
 // do: without any promised order.

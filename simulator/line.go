@@ -15,7 +15,8 @@ type line struct {
 	backlog []LineEvent // under the world's lock, as are the next two
 	pumping bool
 	closed  bool
-	dropped bool // the phone is dead, and Twilio has not noticed yet
+	dropped bool         // the phone is dead, and Twilio has not noticed yet
+	mouth   []*utterance // what the person says, and is going to say
 }
 
 const lineBuffer = 32
@@ -29,11 +30,14 @@ func newLine(s *Simulator, c *voiceCall) *line {
 
 // emitLocked tells the person what happened. LineEnded is the last thing that happens.
 func (l *line) emitLocked(kind LineEventKind, detail string) {
+	l.tellLocked(LineEvent{Kind: kind, Detail: detail})
+}
+
+func (l *line) tellLocked(e LineEvent) {
 	if l.closed {
 		return
 	}
-	e := LineEvent{Kind: kind, Detail: detail}
-	l.closed = kind == LineEnded
+	l.closed = e.Kind == LineEnded
 	if !l.pumping {
 		select {
 		case l.ch <- e:
@@ -180,31 +184,6 @@ func (l *line) Press(digits string) {
 	}
 }
 
-func (l *line) Speak(text string) {
-	l.s.mu.Lock()
-	defer l.s.mu.Unlock()
-	c := l.c
-	if l.dropped {
-		return
-	}
-	if c.gathering != nil {
-		c.gathering.speakLocked(text)
-	}
-	if p := c.participant; p != nil && p.joined && !p.muted && !p.hold {
-		l.s.conferenceEventLocked(p.conf, "participant-speech-start", p, nil)
-		l.s.after(sentence(text), func() {
-			l.s.mu.Lock()
-			defer l.s.mu.Unlock()
-			if !p.gone {
-				l.s.conferenceEventLocked(p.conf, "participant-speech-stop", p, nil)
-			}
-		})
-	}
-}
-
-// sentence is how many seconds it takes to say text.
-func sentence(text string) float64 { return max(1, float64(len([]rune(text)))/15) }
-
 // attach implements Simulator.Attach.
 func (s *Simulator) attach(address string, phone Phone) {
 	s.mu.Lock()
@@ -227,7 +206,7 @@ func (s *Simulator) dial(from, to string) (Line, error) {
 	if n == nil {
 		return nil, fmt.Errorf("dial %s: no such number", to)
 	}
-	c := s.newCallLocked(directionInbound, from, to)
+	c := s.newCallLocked(n.account, directionInbound, from, to)
 	c.number = n
 	c.status = callRinging
 	c.fallback, c.fallbackVerb = n.voiceFallbackURL, n.voiceFallbackMethod

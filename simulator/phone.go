@@ -30,9 +30,12 @@ type Line interface {
 	// Twilio tells the two apart no more than a real one would.
 	HangUp()
 	Drop()
-	// Press sends DTMF digits, Speak says a sentence: a <Gather> that listens takes them.
+	// Press sends DTMF digits: a <Gather> that listens takes them.
 	Press(digits string)
-	Speak(text string)
+	// Speak says a sentence, or [Beep] or [FaxTone], at the pace of people, and returns at once: a <Gather> takes the words as they come,
+	// and those that are said while nobody listens are lost. Sentences are said one after the other. The channel is closed when this one
+	// is said, or the line has ended.
+	Speak(text string) (said <-chan struct{})
 	// Events tells what happens on the leg, in order, and is closed after LineEnded. A person who does not read it blocks
 	// nobody.
 	Events() <-chan LineEvent
@@ -47,6 +50,7 @@ type LineEventKind string
 const (
 	LineAnswered LineEventKind = "answered" // the leg is in progress
 	LineHears    LineEventKind = "hears"    // a Say or Play began; Detail is its text or URL
+	LineHeard    LineEventKind = "heard"    // a Say is over; Detail is what was heard of it, all unless Cut
 	LineQueued   LineEventKind = "queued"   // the leg waits in a queue
 	LineJoined   LineEventKind = "joined"   // the leg is in a conference; Detail is its friendly name
 	LineTogether LineEventKind = "together" // somebody else can be heard, un-held and un-muted
@@ -63,6 +67,7 @@ const (
 type LineEvent struct {
 	Kind   LineEventKind
 	Detail string
+	Cut    bool // of LineHeard: it was interrupted
 }
 
 // Attach lets phone ring when address is dialled from now on; nil detaches. An address with nobody attached does not

@@ -169,7 +169,8 @@ func (s *Simulator) answer(q *request, products map[string]*router) (pattern str
 		return refuse(errNotFound(q.URL.Path))
 	}
 	q.host = host
-	if user, password, ok := q.BasicAuth(); !ok || user != s.cfg.AccountSID || password != s.cfg.AuthToken {
+	user, password, _ := q.BasicAuth()
+	if q.account = s.authenticate(user, password, regionOf(host)); q.account == nil {
 		return refuse(errAuthenticate)
 	}
 	r, vars, other := products[m[1]].match(q.Method, q.URL.EscapedPath())
@@ -180,7 +181,7 @@ func (s *Simulator) answer(q *request, products map[string]*router) (pattern str
 		return refuse(errNotFound(q.URL.Path))
 	}
 	pattern, q.vars = r.pattern, vars
-	if account := vars["AccountSid"]; account != "" && account != s.cfg.AccountSID {
+	if account := vars["AccountSid"]; account != "" && account != q.account.sid {
 		return refuse(errNotFound(q.URL.Path))
 	}
 	q.Body = http.MaxBytesReader(q.w, q.Body, maxRequestBody)
@@ -217,6 +218,7 @@ type request struct {
 	host string // as asked for, e.g. "api.twilio.com"; for absolute URLs in answers
 	vars map[string]string
 
+	account *account // who asks
 	trouble restTrouble
 }
 

@@ -320,7 +320,7 @@ func TestATaskWhoseCallerIsGoneIsAViolation(t *testing.T) {
 	s.mu.Lock()
 	ws := &workspace{resource: s.newResourceLocked("WS", "W")}
 	s.tr.workspaces.add(ws)
-	c := s.newCallLocked(directionInbound, "+1", "+2")
+	c := s.newCallLocked(s.accounts[0], directionInbound, "+1", "+2")
 	c.ended = time.Now()
 	lost := &task{resource: s.newResourceLocked("WT", ""), workspace: ws, status: statusPending, caller: c.sid}
 	ws.open.add(lost)

@@ -15,6 +15,11 @@ type Config struct {
 	AccountSID string
 	// AuthToken authenticates REST requests and signs webhooks; letters and digits only. Default: drawn from Seed.
 	AuthToken string
+	// Regions are tokens of the account for regions of Twilio, by name ("ie1"), whose hosts are api.{edge}.ie1.twilio.com. A region has
+	// numbers, calls and workspaces of its own. Default: none; the account's own token opens all hosts, and they show the same.
+	Regions map[string]string
+	// Accounts are further accounts. Default: none.
+	Accounts []AccountConfig
 	// Seed makes SIDs and the people's choices repeatable. Default 0, a seed like any other.
 	Seed uint64
 	// Second is how long one second of Twilio's and of the people's takes. Default: time.Second. Webhook time-outs are
@@ -56,8 +61,12 @@ type Simulator struct {
 	hooks  *hookSender
 	dealer *dealer
 	rest   http.Handler
-	tr     *taskRouter // under mu
-	voice  *voice      // under mu
+
+	accounts []*account // the first is Config's own
+	began    time.Time
+
+	tr    *taskRouter // under mu
+	voice *voice      // under mu
 
 	watched bool // under mu: what must not last is looked for
 }
@@ -78,7 +87,8 @@ func New(cfg Config) *Simulator {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	cfg.Bounds = cfg.Bounds.withDefaults()
-	s.cfg, s.log = cfg, cfg.Logger
+	s.cfg, s.log, s.began = cfg, cfg.Logger, time.Now()
+	s.makeAccounts()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.stats = newStatsBook()
 	s.hooks = newHookSender(s)
@@ -111,14 +121,15 @@ func (s *Simulator) AccountSID() string { return s.cfg.AccountSID }
 // AuthToken authenticates and signs for the account.
 func (s *Simulator) AuthToken() string { return s.cfg.AuthToken }
 
-// goroutine runs f as one of the simulator's goroutines, which Close waits for. After Close it does nothing.
-func (s *Simulator) goroutine(f func()) {
+// goroutine runs f as one of the simulator's goroutines, which Close waits for. After Close it does nothing, and says false.
+func (s *Simulator) goroutine(f func()) bool {
 	s.running.Lock()
 	defer s.running.Unlock()
 	if s.closed {
-		return
+		return false
 	}
 	s.wg.Go(f)
+	return true
 }
 
 // seconds scales n of Twilio's seconds to real time.

@@ -21,6 +21,8 @@ type Stats struct {
 	Webhooks map[string]HookStats
 	// Calls counts ended calls by their final CallStatus.
 	Calls map[string]int
+	// Warnings counts what TwiML was warned of, by the code that Twilio's debugger shows.
+	Warnings map[int]int
 	// Faults counts what Config.Faults dealt, by name: FaultDoubled and the others.
 	Faults map[string]int
 }
@@ -72,6 +74,7 @@ type statsBook struct {
 func newStatsBook() *statsBook {
 	return &statsBook{stats: Stats{
 		Requests: map[string]int{}, Refused: map[int]int{}, Webhooks: map[string]HookStats{}, Calls: map[string]int{},
+		Warnings: map[int]int{},
 	}}
 }
 
@@ -100,6 +103,13 @@ func (b *statsBook) hook(kind string, took time.Duration, attempts int, failed b
 	b.stats.Webhooks[kind] = h
 }
 
+// warned counts a warning.
+func (b *statsBook) warned(code int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stats.Warnings[code]++
+}
+
 // callEnded counts a call that has come to its final status.
 func (b *statsBook) callEnded(status string) {
 	b.mu.Lock()
@@ -115,7 +125,7 @@ func (s *Simulator) Stats() Stats {
 	out := Stats{
 		Requests: maps.Clone(b.stats.Requests), Refused: maps.Clone(b.stats.Refused),
 		Webhooks: make(map[string]HookStats, len(b.stats.Webhooks)), Calls: maps.Clone(b.stats.Calls),
-		Faults: s.dealer.counts(),
+		Warnings: maps.Clone(b.stats.Warnings), Faults: s.dealer.counts(),
 	}
 	for kind, h := range b.stats.Webhooks {
 		h.Latencies = slices.Clone(h.Latencies)

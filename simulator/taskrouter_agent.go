@@ -217,7 +217,7 @@ func (s *Simulator) renderAgent(q *request, ws *workspace, a *agent) any {
 	all := workspace + "/Workers"
 	self := all + "/" + a.sid
 	return map[string]any{
-		"sid": a.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "friendly_name": a.name,
+		"sid": a.sid, "account_sid": ws.account.sid, "workspace_sid": ws.sid, "friendly_name": a.name,
 		"activity_sid": a.status.sid, "activity_name": a.status.name, "available": a.status.available, "attributes": a.attributes,
 		"date_created": isoDate(a.created), "date_updated": isoDate(a.updated), "date_status_changed": isoDate(a.statusAt),
 		"url": self,

@@ -83,7 +83,7 @@ func (s *Simulator) deleteAvailability(q *request) (int, any) {
 func (s *Simulator) renderAvailability(q *request, ws *workspace, a *availability) any {
 	self := q.url("/v1/Workspaces/%s", ws.sid)
 	return map[string]any{
-		"sid": a.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "friendly_name": a.name, "available": a.available,
+		"sid": a.sid, "account_sid": ws.account.sid, "workspace_sid": ws.sid, "friendly_name": a.name, "available": a.available,
 		"date_created": isoDate(a.created), "date_updated": isoDate(a.updated),
 		"url": self + "/Activities/" + a.sid, "links": map[string]any{"workspace": self},
 	}

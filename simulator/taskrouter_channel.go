@@ -111,7 +111,7 @@ func (s *Simulator) deleteChannel(q *request) (int, any) {
 func (s *Simulator) renderChannel(q *request, ws *workspace, c *taskChannel) any {
 	self := q.url("/v1/Workspaces/%s", ws.sid)
 	return map[string]any{
-		"sid": c.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "friendly_name": c.name, "unique_name": c.uniqueName,
+		"sid": c.sid, "account_sid": ws.account.sid, "workspace_sid": ws.sid, "friendly_name": c.name, "unique_name": c.uniqueName,
 		"channel_optimized_routing": c.optimized, "date_created": isoDate(c.created), "date_updated": isoDate(c.updated),
 		"url": self + "/TaskChannels/" + c.sid, "links": map[string]any{"workspace": self},
 	}
@@ -208,7 +208,7 @@ func (s *Simulator) capacityChangedLocked(ws *workspace, a *agent, ac *agentChan
 
 func (s *Simulator) renderAgentChannel(q *request, ws *workspace, a *agent, ac *agentChannel) any {
 	return map[string]any{
-		"sid": ac.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "worker_sid": a.sid,
+		"sid": ac.sid, "account_sid": ws.account.sid, "workspace_sid": ws.sid, "worker_sid": a.sid,
 		"task_channel_sid": ac.channel.sid, "task_channel_unique_name": ac.channel.uniqueName,
 		"configured_capacity": ac.capacity, "assigned_tasks": a.load(ac.channel), "available": ac.available,
 		"available_capacity_percentage": a.free(ac), "date_created": isoDate(ac.created), "date_updated": isoDate(ac.updated),

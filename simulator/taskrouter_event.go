@@ -127,7 +127,7 @@ func (s *Simulator) emitLocked(ws *workspace, kind, resourceSID, description str
 	}
 	params := maps.Clone(e.data)
 	params.Set("EventType", kind)
-	params.Set("AccountSid", s.cfg.AccountSID)
+	params.Set("AccountSid", ws.account.sid)
 	params.Set("EventDescription", description)
 	params.Set("ResourceType", resourceType)
 	params.Set("ResourceSid", resourceSID)
@@ -138,7 +138,7 @@ func (s *Simulator) emitLocked(ws *workspace, kind, resourceSID, description str
 	if subject == "" {
 		subject = resourceSID
 	}
-	s.sendLocked(hook{Kind: "event", Subject: subject, URL: ws.eventURL, Params: params})
+	s.sendLocked(hook{Kind: "event", Subject: subject, URL: ws.eventURL, Params: params, Account: ws.account})
 }
 
 // wants reports whether the workspace's EventsFilter lets an event pass; an empty filter lets all.
@@ -219,7 +219,7 @@ func (s *Simulator) renderEvent(q *request, ws *workspace, e *event) any {
 		resourceURL = self + "/Tasks/" + e.data.Get("TaskSid") + "/Reservations/" + e.resourceSID
 	}
 	return map[string]any{
-		"sid": e.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid,
+		"sid": e.sid, "account_sid": ws.account.sid, "workspace_sid": ws.sid,
 		"actor_sid": ws.sid, "actor_type": "workspace", "actor_url": self,
 		"event_type": e.kind, "event_date": isoDate(e.at), "event_date_ms": e.at.UnixMilli(), "event_data": data,
 		"description": e.description, "resource_type": e.resourceType, "resource_sid": e.resourceSID, "resource_url": resourceURL,

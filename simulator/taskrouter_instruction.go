@@ -26,10 +26,10 @@ func (s *Simulator) askLocked(r *reservation) {
 		return
 	}
 	h := hook{
-		Kind: "assignment", Subject: t.sid, URL: w.assignmentURL, Fallback: w.fallbackURL, Timeout: assignmentTimeout, Check: checkInstruction,
+		Kind: "assignment", Account: t.workspace.account, Subject: t.sid, URL: w.assignmentURL, Fallback: w.fallbackURL, Timeout: assignmentTimeout, Check: checkInstruction,
 		Params: url.Values{
 			"Timestamp":  {strconv.FormatInt(time.Now().Unix(), 10)},
-			"AccountSid": {s.cfg.AccountSID}, "WorkspaceSid": {t.workspace.sid}, "WorkflowSid": {w.sid}, "TaskQueueSid": {t.queue.sid},
+			"AccountSid": {t.workspace.account.sid}, "WorkspaceSid": {t.workspace.sid}, "WorkflowSid": {w.sid}, "TaskQueueSid": {t.queue.sid},
 			"WorkerSid": {r.agent.sid}, "WorkerAttributes": {r.agent.attributes}, "WorkerName": {r.agent.name},
 			"TaskSid": {t.sid}, "TaskAttributes": {t.attributes}, "TaskAge": {strconv.Itoa(s.age(t.created))},
 			"TaskPriority": {strconv.Itoa(t.priority)}, "ReservationSid": {r.sid},

@@ -63,7 +63,7 @@ func (s *Simulator) legFrom(r *reservation, get parameters, from string) (in cal
 	if bad = checkStatusCallback("status_callback_url", in.StatusCallback); bad != nil {
 		return in, bad
 	}
-	return in, s.checkAddresses(in.To, in.From)
+	return in, s.checkAddresses(r.task.workspace.account, in.To, in.From)
 }
 
 // dialedLocked tells the task which leg was dialled for its reservation.
@@ -117,10 +117,10 @@ func (s *Simulator) superviseLocked(q *request, r *reservation) *apiError {
 		to = stringAttribute(a.attrs, "contact_uri")
 	}
 	from := stringAttribute(r.task.attrs, "to")
-	if bad = s.checkAddresses(to, from); bad != nil {
+	if bad = s.checkAddresses(q.account, to, from); bad != nil {
 		return bad
 	}
-	room := s.voice.rooms[r.task.sid]
+	room := s.voice.rooms[s.named(q.account, r.task.sid)]
 	if room == nil {
 		return errInvalid("task %s has no conference", r.task.sid)
 	}
@@ -130,7 +130,7 @@ func (s *Simulator) superviseLocked(q *request, r *reservation) *apiError {
 		participants, _ := conference["participants"].(map[string]any)
 		o.coach = stringAttribute(participants, "worker")
 	}
-	_, bad = s.dialInLocked(from, to, room.name, o, legOptions{timeout: defaultRing})
+	_, bad = s.dialInLocked(q.account, from, to, room.name, o, legOptions{timeout: defaultRing})
 	return bad
 }
 

@@ -84,6 +84,7 @@ func (sh *shelf[T]) named(name string) (item T, ok bool) {
 }
 
 type workspace struct {
+	account *account
 	resource
 	multitasking        bool
 	eventURL            string

@@ -162,7 +162,7 @@ func (s *Simulator) renderQueue(q *request, ws *workspace, w *taskQueue) any {
 		"bulk_real_time_statistics": workspace + "/TaskQueues/RealTimeStatistics",
 	}
 	out := map[string]any{
-		"sid": w.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "friendly_name": w.name,
+		"sid": w.sid, "account_sid": ws.account.sid, "workspace_sid": ws.sid, "friendly_name": w.name,
 		"target_workers": w.targetWorkers, "max_reserved_workers": w.maxReserved, "task_order": taskOrder(w.lifo),
 		"date_created": isoDate(w.created), "date_updated": isoDate(w.updated), "url": self, "links": links,
 	}

@@ -135,7 +135,7 @@ func (s *Simulator) renderReservation(q *request, r *reservation) any {
 		self = worker + "/Reservations/" + r.sid
 	}
 	return map[string]any{
-		"sid": r.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": r.task.workspace.sid, "reservation_status": r.status,
+		"sid": r.sid, "account_sid": r.task.workspace.account.sid, "workspace_sid": r.task.workspace.sid, "reservation_status": r.status,
 		"task_sid": r.task.sid, "worker_sid": r.agent.sid, "worker_name": r.agent.name,
 		"date_created": isoDate(r.created), "date_updated": isoDate(r.updated), "url": self,
 		"links": map[string]any{"task": task, "worker": worker, "workspace": workspace},

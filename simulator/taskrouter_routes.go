@@ -43,7 +43,13 @@ func (s *Simulator) taskRouterRoutes(tr *router) {
 
 // workspaceOf is the workspace of a route below one.
 func (s *Simulator) workspaceOf(q *request) (*workspace, bool) {
-	return s.tr.workspaces.get(q.path("WorkspaceSid"))
+	return s.workspace(q, q.path("WorkspaceSid"))
+}
+
+// workspace is the account's workspace of a SID.
+func (s *Simulator) workspace(q *request, sid string) (*workspace, bool) {
+	ws, ok := s.tr.workspaces.get(sid)
+	return ws, ok && ws.account == q.account
 }
 
 // find finds the resource that a route below a workspace names as {Sid}.

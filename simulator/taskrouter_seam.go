@@ -10,7 +10,7 @@ import (
 
 func (s *Simulator) enqueueLocked(c *voiceCall, workflowSID, taskJSON, priority, timeout string) (*task, error) {
 	ws, workflow, ok := s.workflowLocked(workflowSID)
-	if !ok {
+	if !ok || ws.account.sid != c.account.sid {
 		return nil, errNotFound("/Workflows/" + workflowSID)
 	}
 	t := &task{
@@ -52,6 +52,14 @@ func (s *Simulator) workflowLocked(sid string) (*workspace, *routingWorkflow, bo
 		}
 	}
 	return nil, nil, false
+}
+
+// accountOfTaskLocked is the account in whose workspace a task is.
+func (s *Simulator) accountOfTaskLocked(sid string) *account {
+	if t := s.tr.tasks[sid]; t != nil {
+		return t.workspace.account
+	}
+	return s.accounts[0]
 }
 
 func (s *Simulator) callerLeftLocked(taskSID, reason string) {

@@ -47,7 +47,7 @@ func (s *Simulator) realTime(ws *workspace, tasks []*task, agents []*agent) map[
 		activities = append(activities, map[string]any{"sid": status.sid, "friendly_name": status.name, "workers": n})
 	}
 	return map[string]any{
-		"account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "activity_statistics": activities,
+		"account_sid": ws.account.sid, "workspace_sid": ws.sid, "activity_statistics": activities,
 		"longest_task_waiting_age": waiting, "longest_task_waiting_sid": waitingSID,
 		"longest_relative_task_age_in_queue": relativeAge, "longest_relative_task_sid_in_queue": relativeSID,
 		"tasks_by_status": byStatus, "tasks_by_priority": byPriority, "total_tasks": len(tasks),

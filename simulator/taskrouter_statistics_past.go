@@ -207,8 +207,8 @@ func (s *Simulator) queueSubject(q *request) (*subject, bool) {
 }
 
 // sids are what every answer bears.
-func (b *subject) sids(s *Simulator, out map[string]any) map[string]any {
-	out["account_sid"], out["workspace_sid"] = s.cfg.AccountSID, b.ws.sid
+func (b *subject) sids(out map[string]any) map[string]any {
+	out["account_sid"], out["workspace_sid"] = b.ws.account.sid, b.ws.sid
 	switch b.kind {
 	case "workflow":
 		out["workflow_sid"] = b.sid
@@ -237,7 +237,7 @@ func (s *Simulator) statistics(of func(*request) (*subject, bool), what string) 
 
 func (s *Simulator) statisticsOf(q *request, b *subject, what string) (map[string]any, *apiError) {
 	if what == "RealTimeStatistics" {
-		return b.sids(s, b.realTime()), nil
+		return b.sids(b.realTime()), nil
 	}
 	sp, bad := s.spanOf(q, b.ws, b.keep())
 	if bad != nil {
@@ -245,9 +245,9 @@ func (s *Simulator) statisticsOf(q *request, b *subject, what string) (map[strin
 	}
 	past := s.cumulative(&sp, b.kind)
 	if what == "CumulativeStatistics" {
-		return b.sids(s, past), nil
+		return b.sids(past), nil
 	}
-	return b.sids(s, map[string]any{"cumulative": past, "realtime": b.realTime()}), nil
+	return b.sids(map[string]any{"cumulative": past, "realtime": b.realTime()}), nil
 }
 
 // listQueueStatistics answers the statistics of all queues, in pages.
@@ -289,7 +289,7 @@ func (s *Simulator) bulkQueueRealTime(q *request) (int, any) {
 		data = append(data, one)
 	}
 	return http.StatusOK, map[string]any{
-		"account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "task_queue_data": data, "task_queue_response_count": len(data),
+		"account_sid": ws.account.sid, "workspace_sid": ws.sid, "task_queue_data": data, "task_queue_response_count": len(data),
 		"url": q.url("/v1/Workspaces/%s/TaskQueues/RealTimeStatistics", ws.sid),
 	}
 }
@@ -302,7 +302,7 @@ func (s *Simulator) agentStatistics(what string) handlerFunc {
 			return q.gone()
 		}
 		keep := func(e *event) bool { return e.data.Has("WorkerSid") }
-		base := map[string]any{"account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "url": q.url("/v1/Workspaces/%s/Workers/%s", ws.sid, what)}
+		base := map[string]any{"account_sid": ws.account.sid, "workspace_sid": ws.sid, "url": q.url("/v1/Workspaces/%s/Workers/%s", ws.sid, what)}
 		one := q.path("WorkerSid")
 		if one != "" {
 			if _, ok := ws.agents.get(one); !ok {

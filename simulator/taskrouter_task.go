@@ -328,7 +328,7 @@ func (s *Simulator) renderTask(q *request, t *task) any {
 	self := workspace + "/Tasks/" + t.sid
 	links := map[string]any{"workspace": workspace, "reservations": self + "/Reservations"}
 	out := map[string]any{
-		"sid": t.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": t.workspace.sid, "age": s.age(t.created),
+		"sid": t.sid, "account_sid": t.workspace.account.sid, "workspace_sid": t.workspace.sid, "age": s.age(t.created),
 		"assignment_status": t.status, "attributes": t.attributes, "addons": "{}", "reason": orNil(t.reason),
 		"date_created": isoDate(t.created), "date_updated": isoDate(t.updated), "task_queue_entered_date": isoDate(t.entered),
 		"virtual_start_time": isoDate(t.virtualStart), "priority": t.priority, "timeout": t.ttl,

@@ -127,7 +127,7 @@ func (s *Simulator) renderWorkflow(q *request, ws *workspace, w *routingWorkflow
 	workspace := q.url("/v1/Workspaces/%s", ws.sid)
 	self := workspace + "/Workflows/" + w.sid
 	return map[string]any{
-		"sid": w.sid, "account_sid": s.cfg.AccountSID, "workspace_sid": ws.sid, "friendly_name": w.name,
+		"sid": w.sid, "account_sid": ws.account.sid, "workspace_sid": ws.sid, "friendly_name": w.name,
 		"configuration": w.configuration, "document_content_type": "application/json",
 		"assignment_callback_url": orNil(w.assignmentURL), "fallback_assignment_callback_url": orNil(w.fallbackURL),
 		"task_reservation_timeout": w.reservationTimeout,

@@ -9,7 +9,7 @@ import (
 func workspaces(s *Simulator) *shelf[*workspace] { return &s.tr.workspaces }
 
 func (s *Simulator) listWorkspaces(q *request) (int, any) {
-	found := newestFirst(workspaces(s).items, func(ws *workspace) bool { return q.matches("FriendlyName", ws.name) })
+	found := newestFirst(workspaces(s).items, func(ws *workspace) bool { return ws.account == q.account && q.matches("FriendlyName", ws.name) })
 	return listV1(q, "workspaces", found, (*workspace).id, func(ws *workspace) any { return s.renderWorkspace(q, ws) })
 }
 
@@ -26,7 +26,7 @@ func (s *Simulator) createWorkspace(q *request) (int, any) {
 	if bad != nil {
 		return fail(bad)
 	}
-	ws := &workspace{resource: s.newResourceLocked("WS", name), multitasking: multitasking, queueOrder: "FIFO"}
+	ws := &workspace{account: q.account, resource: s.newResourceLocked("WS", name), multitasking: multitasking, queueOrder: "FIFO"}
 	if bad := s.changeWorkspaceLocked(q, ws); bad != nil {
 		return fail(bad)
 	}
@@ -82,7 +82,7 @@ func (s *Simulator) changeWorkspaceLocked(q *request, ws *workspace) *apiError {
 }
 
 func (s *Simulator) fetchWorkspace(q *request) (int, any) {
-	ws, ok := workspaces(s).get(q.path("Sid"))
+	ws, ok := s.workspace(q, q.path("Sid"))
 	if !ok {
 		return q.gone()
 	}
@@ -90,7 +90,7 @@ func (s *Simulator) fetchWorkspace(q *request) (int, any) {
 }
 
 func (s *Simulator) updateWorkspace(q *request) (int, any) {
-	ws, ok := workspaces(s).get(q.path("Sid"))
+	ws, ok := s.workspace(q, q.path("Sid"))
 	if !ok {
 		return q.gone()
 	}
@@ -124,7 +124,7 @@ func (s *Simulator) updateWorkspace(q *request) (int, any) {
 }
 
 func (s *Simulator) deleteWorkspace(q *request) (int, any) {
-	ws, ok := workspaces(s).get(q.path("Sid"))
+	ws, ok := s.workspace(q, q.path("Sid"))
 	if !ok {
 		return q.gone()
 	}
@@ -144,7 +144,7 @@ func (s *Simulator) deleteWorkspace(q *request) (int, any) {
 func (s *Simulator) renderWorkspace(q *request, ws *workspace) any {
 	self := q.url("/v1/Workspaces/%s", ws.sid)
 	return map[string]any{
-		"sid": ws.sid, "account_sid": s.cfg.AccountSID, "friendly_name": ws.name,
+		"sid": ws.sid, "account_sid": ws.account.sid, "friendly_name": ws.name,
 		"date_created": isoDate(ws.created), "date_updated": isoDate(ws.updated),
 		"default_activity_sid": ws.defaultAvailability.sid, "default_activity_name": ws.defaultAvailability.name,
 		"timeout_activity_sid": ws.timeoutAvailability.sid, "timeout_activity_name": ws.timeoutAvailability.name,

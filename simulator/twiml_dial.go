@@ -176,7 +176,7 @@ func (p *player) ringAll(b *bridge, verb *element, nouns []*element) bool {
 		if noun.name == "Client" && !strings.HasPrefix(to, "client:") {
 			to = "client:" + to
 		}
-		c := p.s.newCallLocked(directionDial, verb.attr("callerId", p.c.from), to)
+		c := p.s.newCallLocked(p.c.account, directionDial, verb.attr("callerId", p.c.from), to)
 		c.parent, c.bridge = p.c.sid, b
 		if callback, err := p.optional(noun.attrs["statusCallback"]); err == nil {
 			c.callback = newStatusCallback(callback, strings.ToUpper(noun.attrs["statusCallbackMethod"]), splitWords(noun.attrs["statusCallbackEvent"]))
@@ -234,7 +234,7 @@ func (b *bridge) partLocked(c *voiceCall) {
 		if b.action != nil && c.over() && !b.s.closing() {
 			params := b.s.callParams(c)
 			maps.Copy(params, b.outcomeLocked())
-			b.s.sendLocked(hook{Method: b.action.method, URL: b.action.url, Params: params, Kind: kindAction})
+			b.s.sendLocked(hook{Method: b.action.method, URL: b.action.url, Params: params, Kind: kindAction, Account: b.parent.account})
 		}
 	case c == b.winner:
 		b.finishLocked(callCompleted)

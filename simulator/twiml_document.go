@@ -15,6 +15,7 @@ type element struct {
 	name     string
 	attrs    map[string]string
 	text     string // of the element itself, trimmed
+	all      string // its text with its children's: what SSML says
 	children []*element
 }
 
@@ -54,6 +55,9 @@ func parseTwiML(body []byte) (*element, error) {
 		case xml.CharData:
 			if len(open) > 0 {
 				open[len(open)-1].text += string(t)
+				for _, e := range open {
+					e.all += string(t)
+				}
 			} else if len(bytes.TrimSpace(t)) > 0 {
 				return nil, errors.New("document parse failure: text outside of the root element")
 			}

@@ -90,7 +90,7 @@ func (p *player) enter(verb *element, e *queueEntry) bool {
 	if workflow != "" {
 		name = workflow
 	}
-	e.queue = s.queueLocked(name)
+	e.queue = s.queueLocked(p.c.account, name)
 	if len(e.queue.entries) >= e.max {
 		e.result = "queue-full"
 		close(e.done)

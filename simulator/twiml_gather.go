@@ -9,21 +9,25 @@ import (
 	"time"
 )
 
-// A gathering is a <Gather> that listens. Keys and sentences come in by the line, under the world's lock; what was entered is never
-// logged.
+// A gathering is a <Gather> that listens (https://www.twilio.com/docs/voice/twiml/gather). Keys and words come in by the line, under the
+// world's lock; what was entered is never logged. Of keys and speech, what comes first is taken, and the other is not heard.
 type gathering struct {
-	dtmf, speech bool
-	finishOn     string
-	numDigits    int
+	gatherRules
+	s *Simulator
+	c *voiceCall
 
-	digits string
-	said   string
-	done   bool          // finishOnKey or numDigits
-	heard  chan struct{} // something new came in; holds one
+	digits   string
+	words    []string
+	speaking bool
+	since    time.Time     // the first word
+	partials int           // told so far
+	told     int           // words in the last of them
+	done     bool          // finishOnKey, numDigits or maxSpeechTime
+	heard    chan struct{} // something changed; holds one
 }
 
 func (g *gathering) pressLocked(digits string) {
-	if !g.dtmf || g.said != "" {
+	if !g.dtmf || len(g.words) > 0 {
 		return
 	}
 	for _, d := range digits {
@@ -40,11 +44,30 @@ func (g *gathering) pressLocked(digits string) {
 	g.wake()
 }
 
-func (g *gathering) speakLocked(text string) {
-	if !g.speech || g.digits != "" || g.done || text == "" {
+func (g *gathering) beginLocked() {
+	g.speaking = true
+	g.wake()
+}
+
+func (g *gathering) wordLocked(word string) {
+	if !g.speech || g.digits != "" || g.done || isTone(word) {
 		return
 	}
-	g.said = strings.TrimSpace(g.said + " " + text)
+	if len(g.words) == 0 {
+		g.since = time.Now()
+	}
+	g.words = append(g.words, word)
+	if len(g.words)-g.told >= wordsAPartial {
+		g.partialLocked()
+	}
+	g.wake()
+}
+
+func (g *gathering) ceaseLocked() {
+	g.speaking = false
+	if len(g.words) > g.told && !g.done {
+		g.partialLocked()
+	}
 	g.wake()
 }
 
@@ -55,36 +78,63 @@ func (g *gathering) wake() {
 	}
 }
 
-// gather plays the nested prompts while it listens, waits for input, and goes on with the action.
-func (p *player) gather(verb *element) step {
-	inputs := strings.Fields(verb.attr("input", "dtmf"))
-	g := &gathering{finishOn: "#", numDigits: int(p.number(verb, "numDigits", 0)), heard: make(chan struct{}, 1)}
-	if verb.has("finishOnKey") {
-		g.finishOn = verb.attrs["finishOnKey"] // empty: no key
+const (
+	wordsAPartial = 2
+	unstableWords = 2 // how many of the last words a recogniser may still change
+)
+
+// partialLocked tells the application what is recognised so far: without capitals and punctuation, which come with the final result, and
+// with a last word that may not be what it will have been.
+func (g *gathering) partialLocked() {
+	g.told = len(g.words)
+	if g.partial == "" {
+		return
 	}
-	for _, in := range inputs {
-		switch in {
-		case "dtmf":
-			g.dtmf = true
-		case "speech":
-			g.speech = true
-		default:
-			p.warn(12200, "attribute input of <Gather> is not dtmf or speech")
+	plain := make([]string, 0, len(g.words))
+	for _, w := range g.words {
+		if w = strings.Trim(strings.ToLower(w), ".,;:!?\"'()"); w != "" {
+			plain = append(plain, w)
 		}
 	}
-	timeout := p.number(verb, "timeout", 5)
-	// "auto", or nothing, ends speech at a pause of about a second.
-	silence := 1.0
-	if n, err := strconv.ParseFloat(verb.attrs["speechTimeout"], 64); err == nil && n > 0 {
-		silence = n
+	if len(plain) == 0 {
+		return
 	}
+	if last := []rune(plain[len(plain)-1]); len(last) > 3 && g.s.rng.IntN(4) == 0 {
+		plain[len(plain)-1] = string(last[:len(last)/2])
+	}
+	stable := max(0, len(plain)-unstableWords)
+	params := g.s.callParams(g.c)
+	params.Set("StableSpeechResult", strings.Join(plain[:stable], " "))
+	params.Set("UnstableSpeechResult", strings.Join(plain[stable:], " "))
+	params.Set("SequenceNumber", strconv.Itoa(g.partials))
+	g.partials++
+	g.s.sendLocked(hook{Method: g.partialMethod, URL: g.partial, Params: params, Kind: kindPartial, Subject: g.c.sid, Account: g.c.account})
+}
 
+// kindPartial is what partial results count as in Stats.
+const kindPartial = "gather-partial"
+
+// entered says whether something came in that interrupts the prompt.
+func (g *gathering) entered() bool {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	return g.done || g.digits != "" || (g.bargeIn && len(g.words) > 0)
+}
+
+// gather plays the nested prompts while it listens, waits for input, and goes on with the action.
+func (p *player) gather(verb *element) step {
+	rules, ok := p.gatherRules(verb)
+	if !ok {
+		return step{} // it fails, and the next verb runs
+	}
+	g := &gathering{gatherRules: rules, s: p.s, c: p.c, heard: make(chan struct{}, 1)}
 	p.s.mu.Lock()
 	if p.ctx.Err() != nil {
 		p.s.mu.Unlock()
 		return step{kind: interrupted}
 	}
 	p.c.gathering = g
+	g.speaking = p.c.line.speakingLocked()
 	p.s.mu.Unlock()
 	defer func() {
 		p.s.mu.Lock()
@@ -95,7 +145,7 @@ func (p *player) gather(verb *element) step {
 	}()
 
 	p.prompt(verb, g)
-	for p.listen(g, timeout, silence) {
+	for p.listen(g) {
 	}
 	return p.gathered(verb, g)
 }
@@ -115,30 +165,40 @@ func (p *player) prompt(verb *element, g *gathering) {
 			}
 		}
 	})
-	select {
-	case <-played:
-	case <-p.ctx.Done():
-	case <-g.heard:
-		stop()
+	for {
 		select {
 		case <-played:
+			return
 		case <-p.ctx.Done():
+			return
+		case <-g.heard:
+			if g.entered() {
+				stop()
+			}
 		}
 	}
 }
 
-// listen waits for the next key or sentence; false when the input is complete or no more comes in time.
-func (p *player) listen(g *gathering, timeout, silence float64) bool {
+// listen waits for what comes next; false when the input is complete or no more comes in time.
+func (p *player) listen(g *gathering) bool {
 	p.s.mu.Lock()
-	done, limit := g.done, timeout
-	if g.said != "" {
-		limit = silence
+	done, limit := g.done, p.s.seconds(g.timeout)
+	if g.speech {
+		most := time.Until(g.since.Add(p.s.seconds(g.maxSpeech)))
+		switch {
+		case len(g.words) == 0 && g.speaking && g.digits == "":
+			limit = p.s.seconds(g.maxSpeech) // a word is on its way
+		case len(g.words) > 0 && g.speaking:
+			limit = most
+		case len(g.words) > 0:
+			limit = min(most, p.s.seconds(g.silence))
+		}
 	}
 	p.s.mu.Unlock()
 	if done {
 		return false
 	}
-	t := time.NewTimer(p.s.seconds(limit))
+	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
 	case <-g.heard:
@@ -153,7 +213,12 @@ func (p *player) listen(g *gathering, timeout, silence float64) bool {
 // gathered goes on with what was entered; with nothing, to the next verb, unless the action wants to know of that too.
 func (p *player) gathered(verb *element, g *gathering) step {
 	p.s.mu.Lock()
-	digits, said := g.digits, g.said
+	g.done = true // what is said from now on is not heard
+	digits, said := g.digits, strings.Join(g.words, " ")
+	confidence := ""
+	if said != "" && p.s.rng.IntN(4) > 0 { // some recognisers tell none
+		confidence = strconv.FormatFloat(0.6+0.38*p.s.rng.Float64(), 'f', 8, 64)
+	}
 	p.s.mu.Unlock()
 	if p.ctx.Err() != nil {
 		return step{kind: interrupted}
@@ -162,11 +227,18 @@ func (p *player) gathered(verb *element, g *gathering) step {
 	switch {
 	case said != "":
 		params.Set("SpeechResult", said)
-		params.Set("Confidence", "0.92")
+		if confidence != "" {
+			params.Set("Confidence", confidence)
+		}
 	case digits != "":
 		params.Set("Digits", digits)
 	case verb.flag("actionOnEmptyResult", false):
-		params.Set("Digits", "")
+		if g.dtmf {
+			params.Set("Digits", "")
+		}
+		if g.speech {
+			params.Set("SpeechResult", "")
+		}
 	default:
 		return step{}
 	}

@@ -121,7 +121,7 @@ func (p *player) do(verb *element) step {
 	switch verb.name {
 	case "Say":
 		p.answer()
-		return p.repeat(verb, verb.text, sentence(verb.text))
+		return p.say(verb)
 	case "Play":
 		p.answer()
 		return p.sound(verb)
@@ -262,6 +262,7 @@ func (p *player) jumpTo(ref, method string, params url.Values) step {
 }
 
 func (p *player) warn(code int, message string) {
+	p.s.stats.warned(code)
 	p.s.log.Warn("TwiML", "code", code, "message", message, "call", p.c.sid, "url", p.base)
 }
 
@@ -279,7 +280,7 @@ func (p *player) load(from *source) (*element, bool) {
 	}
 	var root *element
 	p.s.mu.Lock()
-	h := hook{Method: from.method, URL: from.url, Params: p.s.callParams(p.c), Kind: from.kind, Subject: p.c.sid}
+	h := hook{Method: from.method, URL: from.url, Params: p.s.callParams(p.c), Kind: from.kind, Subject: p.c.sid, Account: p.c.account}
 	maps.Copy(h.Params, from.params)
 	if p.place == onCall {
 		h.Fallback, h.FallbackMethod = p.c.fallback, p.c.fallbackVerb

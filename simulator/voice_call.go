@@ -33,6 +33,7 @@ const (
 // One goroutine follows it from birth to end; everybody else changes it under the world's lock and interrupts that goroutine.
 type voiceCall struct {
 	sid, parent  string
+	account      *account
 	from, to     string
 	direction    string
 	number       *number // inbound calls: the number that was called
@@ -40,6 +41,7 @@ type voiceCall struct {
 	sipCode      int // of the end, 0 for none
 	created      time.Time
 	updated      time.Time
+	dialed       time.Time // an outbound leg's first ring
 	started      time.Time // answered
 	ended        time.Time
 	callback     statusCallback
@@ -59,6 +61,8 @@ type voiceCall struct {
 	participant *participant
 	bridge      *bridge
 	gathering   *gathering
+	detector    *detector // listens for an answering machine
+	answeredBy  string    // what it found
 
 	lastTask string // of the last Enqueue
 	task     string // the task whose instruction dialled this leg, "" for any other leg
@@ -97,10 +101,10 @@ func set(words []string) map[string]bool {
 func (c *voiceCall) over() bool { return !c.ended.IsZero() }
 
 // newCallLocked puts a call into the world; follow or ring must be started for it, for they end it when the world closes.
-func (s *Simulator) newCallLocked(direction, from, to string) *voiceCall {
+func (s *Simulator) newCallLocked(a *account, direction, from, to string) *voiceCall {
 	now := time.Now()
 	c := &voiceCall{
-		sid: s.newSIDLocked("CA"), from: from, to: to, direction: direction, status: callQueued,
+		sid: s.newSIDLocked("CA"), account: a, from: from, to: to, direction: direction, status: callQueued,
 		created: now, updated: now, picked: make(chan struct{}), stop: func() {},
 	}
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
@@ -180,7 +184,7 @@ func (s *Simulator) interruptLocked(c *voiceCall, p program) {
 func (s *Simulator) callParams(c *voiceCall) url.Values {
 	v := url.Values{}
 	v.Set("CallSid", c.sid)
-	v.Set("AccountSid", s.cfg.AccountSID)
+	v.Set("AccountSid", c.account.sid)
 	v.Set("From", c.from)
 	v.Set("To", c.to)
 	v.Set("Caller", c.from)
@@ -190,6 +194,9 @@ func (s *Simulator) callParams(c *voiceCall) url.Values {
 	v.Set("Direction", c.direction)
 	if c.parent != "" {
 		v.Set("ParentCallSid", c.parent)
+	}
+	if c.answeredBy != "" {
+		v.Set("AnsweredBy", c.answeredBy)
 	}
 	for prefix, address := range map[string]string{"From": c.from, "Caller": c.from, "To": c.to, "Called": c.to} {
 		if !strings.HasPrefix(address, "+") {
@@ -237,7 +244,7 @@ func (s *Simulator) callEventLocked(c *voiceCall, event string) {
 			v.Set("SipResponseCode", "200")
 		}
 	}
-	s.sendLocked(hook{Method: cb.method, URL: cb.url, Params: v})
+	s.sendLocked(hook{Method: cb.method, URL: cb.url, Params: v, Account: c.account})
 }
 
 // duration is how many of Twilio's seconds a call that ended was answered for.

@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // uri is a relative address of the 2010 API.
-func (s *Simulator) uri(format string, args ...any) string {
-	return "/" + apiVersion + "/Accounts/" + s.cfg.AccountSID + fmt.Sprintf(format, args...)
+func uri(a *account, format string, args ...any) string {
+	return "/" + apiVersion + "/Accounts/" + a.sid + fmt.Sprintf(format, args...)
 }
 
 // orNil renders "" as null.
@@ -27,7 +28,7 @@ const (
 
 func (s *Simulator) createCall(q *request) (int, any) {
 	to, from := q.str("To"), q.str("From")
-	if bad := s.checkAddresses(to, from); bad != nil {
+	if bad := s.checkAddresses(q.account, to, from); bad != nil {
 		return fail(bad)
 	}
 	p, bad := q.program()
@@ -47,7 +48,10 @@ func (s *Simulator) createCall(q *request) (int, any) {
 	if bad := q.callOptions(); bad != nil {
 		return fail(bad)
 	}
-	c := s.newCallLocked(directionAPI, from, to)
+	if p.detect, bad = q.detection(); bad != nil {
+		return fail(bad)
+	}
+	c := s.newCallLocked(q.account, directionAPI, from, to)
 	c.callback = o.callback
 	c.fallback, c.fallbackVerb = q.str("FallbackUrl"), q.strOr("FallbackMethod", http.MethodPost)
 	s.limitLocked(c, o.timeLimit)
@@ -56,7 +60,7 @@ func (s *Simulator) createCall(q *request) (int, any) {
 }
 
 // checkAddresses refuses what cannot be dialled, or cannot be dialled from.
-func (s *Simulator) checkAddresses(to, from string) *apiError {
+func (s *Simulator) checkAddresses(a *account, to, from string) *apiError {
 	switch {
 	case to == "":
 		return errCode(21201, "No 'To' number is specified")
@@ -70,10 +74,16 @@ func (s *Simulator) checkAddresses(to, from string) *apiError {
 		}
 	case !e164.MatchString(from):
 		return errCode(21212, "Invalid 'From' Phone Number: %s", from)
-	case s.voice.numberByPhone(from) == nil:
+	case !s.owns(a, from):
 		return errCode(21210, "The source phone number provided, %s, is not yet verified for your account.", from)
 	}
 	return nil
+}
+
+// owns says whether a number is the account's.
+func (s *Simulator) owns(a *account, phone string) bool {
+	n := s.voice.numberByPhone(phone)
+	return n != nil && n.account == a
 }
 
 // dialable reports whether address has the shape of a number, a client or a SIP address.
@@ -157,7 +167,7 @@ func (q *request) callOptions() *apiError {
 }
 
 func (s *Simulator) fetchCall(q *request) (int, any) {
-	c := s.voice.calls[q.path("Sid")]
+	c := q.call(s, q.path("Sid"))
 	if c == nil {
 		return q.gone()
 	}
@@ -174,17 +184,25 @@ func (s *Simulator) listCalls(q *request) (int, any) {
 		return fail(bad)
 	}
 	items := newestFirst(s.voice.callOrder, func(c *voiceCall) bool {
-		return q.matches("To", c.to) && q.matches("From", c.from) && q.matches("ParentCallSid", c.parent) &&
-			q.matches("Status", c.status) && start.match(c.started) && end.match(c.ended)
+		return c.account == q.account && q.matches("To", c.to) && q.matches("From", c.from) && q.matches("ParentCallSid", c.parent) &&
+			q.matches("Status", c.status) && start.match(c.begun()) && end.match(c.ended)
 	})
 	return list2010(q, "calls", items, func(c *voiceCall) string { return c.sid }, s.renderCall)
+}
+
+// begun is a call's start_time: when it was dialed, or came in; zero while it is queued.
+func (c *voiceCall) begun() time.Time {
+	if c.direction == directionInbound {
+		return c.created
+	}
+	return c.dialed
 }
 
 // matches reports whether a list filter is absent or equals value.
 func (q *request) matches(name, value string) bool { return q.str(name) == "" || q.str(name) == value }
 
 func (s *Simulator) updateCall(q *request) (int, any) {
-	c := s.voice.calls[q.path("Sid")]
+	c := q.call(s, q.path("Sid"))
 	if c == nil {
 		return q.gone()
 	}
@@ -257,17 +275,17 @@ func (s *Simulator) renderCall(c *voiceCall) any {
 	}
 	uris := map[string]any{}
 	for _, name := range []string{"Events", "Notifications", "Payments", "Recordings", "Siprec", "Streams", "Transcriptions"} {
-		uris[strings.ToLower(name)] = s.uri("/Calls/%s/%s.json", c.sid, name)
+		uris[strings.ToLower(name)] = uri(c.account, "/Calls/%s/%s.json", c.sid, name)
 	}
 	return map[string]any{
-		"sid": c.sid, "account_sid": s.cfg.AccountSID, "parent_call_sid": orNil(c.parent),
+		"sid": c.sid, "account_sid": c.account.sid, "parent_call_sid": orNil(c.parent),
 		"to": c.to, "to_formatted": c.to, "from": c.from, "from_formatted": c.from,
 		"phone_number_sid": numberSID, "status": c.status, "direction": c.direction,
 		"date_created": rfcDate(c.created), "date_updated": rfcDate(c.updated),
-		"start_time": rfcDate(c.started), "end_time": rfcDate(c.ended), "duration": duration,
-		"price": nil, "price_unit": "USD", "answered_by": nil, "api_version": apiVersion,
+		"start_time": rfcDate(c.begun()), "end_time": rfcDate(c.ended), "duration": duration,
+		"price": nil, "price_unit": "USD", "answered_by": orNil(c.answeredBy), "api_version": apiVersion,
 		"forwarded_from": nil, "group_sid": nil, "caller_name": nil,
 		"queue_time": "0", "trunk_sid": nil,
-		"uri": s.uri("/Calls/%s.json", c.sid), "subresource_uris": uris,
+		"uri": uri(c.account, "/Calls/%s.json", c.sid), "subresource_uris": uris,
 	}
 }

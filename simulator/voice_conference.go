@@ -34,6 +34,8 @@ const (
 
 // A conference is born with its first participant and never again lives once it has ended: its name then makes a new one.
 type conference struct {
+	account           *account
+	key               string // the name, see Simulator.named
 	sid, name, status string
 	created, updated  time.Time
 	participants      []*participant // those who dial in or have joined
@@ -103,7 +105,8 @@ func newConferenceCallback(address, method string, events []string) statusCallba
 
 // participantLocked makes a leg a participant that has not joined yet, and the conference too if its name is not in use.
 func (s *Simulator) participantLocked(c *voiceCall, room string, o roomOptions) (*participant, *apiError) {
-	f := s.voice.rooms[room]
+	key := s.named(c.account, room)
+	f := s.voice.rooms[key]
 	if f != nil {
 		if o.label != "" && f.find(o.label) != nil {
 			return nil, errCode(16025, "Participant label %s is in use in the conference", o.label)
@@ -119,7 +122,7 @@ func (s *Simulator) participantLocked(c *voiceCall, room string, o roomOptions) 
 	}
 	now := time.Now()
 	if f == nil {
-		f = &conference{sid: s.newSIDLocked("CF"), name: room, status: conferenceInit, created: now, updated: now, callback: o.callback}
+		f = &conference{account: c.account, key: key, sid: s.newSIDLocked("CF"), name: room, status: conferenceInit, created: now, updated: now, callback: o.callback}
 		if f.max = o.max; f.max == 0 {
 			f.max = maxParticipants
 		}
@@ -223,7 +226,7 @@ func (s *Simulator) endRoomLocked(f *conference, reason string, by *participant,
 		f.endCall = by.call.sid
 	}
 	f.cancel()
-	delete(s.voice.rooms, f.name)
+	delete(s.voice.rooms, f.key)
 	why := leftModerator
 	if reason == endedByAPI {
 		why = leftEndedByAPI
@@ -281,7 +284,7 @@ func (s *Simulator) partLocked(p *participant) {
 	if p.action != nil && c.over() && !s.closing() {
 		params := s.callParams(c)
 		params.Set("DialCallStatus", "answered")
-		s.sendLocked(hook{Method: p.action.method, URL: p.action.url, Params: params, Kind: kindAction})
+		s.sendLocked(hook{Method: p.action.method, URL: p.action.url, Params: params, Kind: kindAction, Account: p.call.account})
 	}
 	close(p.left)
 	if p.onLeaveLocked != nil {

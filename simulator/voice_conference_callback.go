@@ -36,7 +36,7 @@ func (s *Simulator) conferenceEventLocked(f *conference, event string, p *partic
 	v := url.Values{}
 	v.Set("ConferenceSid", f.sid)
 	v.Set("FriendlyName", f.name)
-	v.Set("AccountSid", s.cfg.AccountSID)
+	v.Set("AccountSid", f.account.sid)
 	v.Set("SequenceNumber", strconv.Itoa(cb.sequence))
 	v.Set("Timestamp", time.Now().UTC().Format(time.RFC1123Z))
 	v.Set("StatusCallbackEvent", event)
@@ -60,7 +60,7 @@ func (s *Simulator) conferenceEventLocked(f *conference, event string, p *partic
 	if method == "" {
 		method = http.MethodPost
 	}
-	s.sendLocked(hook{Method: method, URL: cb.url, Params: v})
+	s.sendLocked(hook{Method: method, URL: cb.url, Params: v, Account: f.account})
 }
 
 func (s *Simulator) conferenceLeftLocked(l leaver) {

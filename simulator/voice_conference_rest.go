@@ -22,7 +22,7 @@ func (s *Simulator) listConferences(q *request) (int, any) {
 }
 
 func (s *Simulator) fetchConference(q *request) (int, any) {
-	f := s.voice.conferences[q.path("Sid")]
+	f := q.conference(s, q.path("Sid"))
 	if f == nil {
 		return q.gone()
 	}
@@ -31,7 +31,7 @@ func (s *Simulator) fetchConference(q *request) (int, any) {
 
 // updateConference ends a conference or announces something to it; one that has ended is not there any more for either.
 func (s *Simulator) updateConference(q *request) (int, any) {
-	f := s.voice.conferences[q.path("Sid")]
+	f := q.conference(s, q.path("Sid"))
 	if f == nil || f.over() {
 		return q.gone()
 	}
@@ -108,12 +108,12 @@ func (s *Simulator) announceLocked(f *conference, to *participant, address, meth
 func (s *Simulator) renderConference(f *conference) any {
 	uris := map[string]any{}
 	for _, name := range []string{"Participants", "Recordings"} {
-		uris[strings.ToLower(name)] = s.uri("/Conferences/%s/%s.json", f.sid, name)
+		uris[strings.ToLower(name)] = uri(f.account, "/Conferences/%s/%s.json", f.sid, name)
 	}
 	return map[string]any{
-		"sid": f.sid, "account_sid": s.cfg.AccountSID, "friendly_name": f.name, "status": f.status, "region": "us1",
+		"sid": f.sid, "account_sid": f.account.sid, "friendly_name": f.name, "status": f.status, "region": "us1",
 		"date_created": rfcDate(f.created), "date_updated": rfcDate(f.updated), "api_version": apiVersion,
 		"reason_conference_ended": orNil(f.endReason), "call_sid_ending_conference": orNil(f.endCall),
-		"uri": s.uri("/Conferences/%s.json", f.sid), "subresource_uris": uris,
+		"uri": uri(f.account, "/Conferences/%s.json", f.sid), "subresource_uris": uris,
 	}
 }

@@ -16,7 +16,7 @@ func (s *Simulator) startConferenceLocked(in conferenceInstruction) {
 	if s.closing() {
 		return
 	}
-	c := s.newCallLocked(directionAPI, in.From, in.To)
+	c := s.newCallLocked(s.accountOfTaskLocked(in.TaskSID), directionAPI, in.From, in.To)
 	c.task = in.TaskSID
 	c.callback = newStatusCallback(in.StatusCallback, in.StatusCallbackMethod, in.StatusCallbackEvents)
 	leg := &reservedLeg{in: in, agent: c}

@@ -21,7 +21,7 @@ type callInstruction struct {
 
 // instructedLegLocked dials an agent for an instruction of his reservation.
 func (s *Simulator) instructedLegLocked(in callInstruction) *reservedLeg {
-	c := s.newCallLocked(directionAPI, in.From, in.To)
+	c := s.newCallLocked(s.accountOfTaskLocked(in.TaskSID), directionAPI, in.From, in.To)
 	c.task = in.TaskSID
 	// TaskRouter tells of these legs by GET.
 	c.callback = newStatusCallback(in.StatusCallback, http.MethodGet, in.StatusEvents)

@@ -9,6 +9,7 @@ import (
 
 // A number is an IncomingPhoneNumber of the account.
 type number struct {
+	account                               *account
 	sid, phone, friendlyName              string
 	voiceURL, voiceMethod                 string
 	voiceFallbackURL, voiceFallbackMethod string
@@ -51,7 +52,7 @@ func (s *Simulator) createNumber(q *request) (int, any) {
 	}
 	now := time.Now()
 	n := &number{
-		phone: phone, friendlyName: phone, created: now, updated: now,
+		account: q.account, phone: phone, friendlyName: phone, created: now, updated: now,
 		voiceMethod: http.MethodPost, voiceFallbackMethod: http.MethodPost, statusCallbackMethod: http.MethodPost,
 	}
 	if bad := n.change(q); bad != nil {
@@ -72,13 +73,13 @@ func (s *Simulator) listNumbers(q *request) (int, any) {
 		}
 	}
 	items := newestFirst(s.voice.numbers, func(n *number) bool {
-		return (pattern == nil || pattern.MatchString(n.phone)) && (!q.has("FriendlyName") || n.friendlyName == q.str("FriendlyName"))
+		return n.account == q.account && (pattern == nil || pattern.MatchString(n.phone)) && (!q.has("FriendlyName") || n.friendlyName == q.str("FriendlyName"))
 	})
 	return list2010(q, "incoming_phone_numbers", items, func(n *number) string { return n.sid }, s.renderNumber)
 }
 
 func (s *Simulator) fetchNumber(q *request) (int, any) {
-	n := s.voice.numberBySID(q.path("Sid"))
+	n := q.number(s, q.path("Sid"))
 	if n == nil {
 		return q.gone()
 	}
@@ -86,7 +87,7 @@ func (s *Simulator) fetchNumber(q *request) (int, any) {
 }
 
 func (s *Simulator) updateNumber(q *request) (int, any) {
-	n := s.voice.numberBySID(q.path("Sid"))
+	n := q.number(s, q.path("Sid"))
 	if n == nil {
 		return q.gone()
 	}
@@ -100,7 +101,7 @@ func (s *Simulator) updateNumber(q *request) (int, any) {
 }
 
 func (s *Simulator) deleteNumber(q *request) (int, any) {
-	n := s.voice.numberBySID(q.path("Sid"))
+	n := q.number(s, q.path("Sid"))
 	if n == nil {
 		return q.gone()
 	}
@@ -161,7 +162,7 @@ func (q *request) method(name, def string) (string, *apiError) {
 
 func (s *Simulator) renderNumber(n *number) any {
 	return map[string]any{
-		"sid": n.sid, "account_sid": s.cfg.AccountSID, "phone_number": n.phone, "friendly_name": n.friendlyName,
+		"sid": n.sid, "account_sid": n.account.sid, "phone_number": n.phone, "friendly_name": n.friendlyName,
 		"voice_url": orNil(n.voiceURL), "voice_method": n.voiceMethod,
 		"voice_fallback_url": orNil(n.voiceFallbackURL), "voice_fallback_method": n.voiceFallbackMethod,
 		"status_callback": orNil(n.statusCallback), "status_callback_method": n.statusCallbackMethod,
@@ -174,6 +175,6 @@ func (s *Simulator) renderNumber(n *number) any {
 		"emergency_status": "Inactive", "emergency_address_sid": nil, "emergency_address_status": "unregistered",
 		"sms_url": nil, "sms_method": http.MethodPost, "sms_fallback_url": nil, "sms_fallback_method": http.MethodPost,
 		"sms_application_sid": nil,
-		"uri":                 s.uri("/IncomingPhoneNumbers/%s.json", n.sid),
+		"uri":                 uri(n.account, "/IncomingPhoneNumbers/%s.json", n.sid),
 	}
 }

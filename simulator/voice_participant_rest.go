@@ -12,7 +12,7 @@ var callSID = regexp.MustCompile(`^CA[0-9a-fA-F]{32}$`)
 
 // roomLocked is the live conference of the request's path, nil if there is none. New participants may name it.
 func (s *Simulator) roomLocked(q *request) *conference {
-	f := s.voice.conferences[q.path("Conference")]
+	f := q.conference(s, q.path("Conference"))
 	if f == nil || f.over() {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (s *Simulator) createParticipant(q *request) (int, any) {
 		room = f.name
 	}
 	to, from := q.str("To"), q.str("From")
-	if bad := s.checkAddresses(to, from); bad != nil {
+	if bad := s.checkAddresses(q.account, to, from); bad != nil {
 		return fail(bad)
 	}
 	leg, bad := q.legOptions()
@@ -49,7 +49,7 @@ func (s *Simulator) createParticipant(q *request) (int, any) {
 	if bad != nil {
 		return fail(bad)
 	}
-	p, bad := s.dialInLocked(from, to, room, o, leg)
+	p, bad := s.dialInLocked(q.account, from, to, room, o, leg)
 	if bad != nil {
 		return fail(bad)
 	}
@@ -57,8 +57,8 @@ func (s *Simulator) createParticipant(q *request) (int, any) {
 }
 
 // dialInLocked dials somebody into a conference, which comes to be if its name is not in use.
-func (s *Simulator) dialInLocked(from, to, room string, o roomOptions, leg legOptions) (*participant, *apiError) {
-	c := s.newCallLocked(directionAPI, from, to)
+func (s *Simulator) dialInLocked(a *account, from, to, room string, o roomOptions, leg legOptions) (*participant, *apiError) {
+	c := s.newCallLocked(a, directionAPI, from, to)
 	p, bad := s.participantLocked(c, room, o)
 	if bad != nil {
 		// Nobody has heard of the call yet.
@@ -116,7 +116,7 @@ func (q *request) roomOptions() (o roomOptions, bad *apiError) {
 }
 
 func (s *Simulator) listParticipants(q *request) (int, any) {
-	f := s.voice.conferences[q.path("Conference")]
+	f := q.conference(s, q.path("Conference"))
 	if f == nil {
 		return q.gone()
 	}
@@ -267,11 +267,11 @@ func (f *conference) coachable(target, coach string) *apiError {
 
 func (s *Simulator) renderParticipant(p *participant) any {
 	return map[string]any{
-		"account_sid": s.cfg.AccountSID, "call_sid": p.call.sid, "conference_sid": p.conf.sid, "label": orNil(p.label),
+		"account_sid": p.conf.account.sid, "call_sid": p.call.sid, "conference_sid": p.conf.sid, "label": orNil(p.label),
 		"muted": p.muted, "hold": p.hold, "coaching": p.coaching, "call_sid_to_coach": orNil(p.coach),
 		"end_conference_on_exit": p.endOnExit, "start_conference_on_enter": p.startOnEnter,
 		"status": p.status, "queue_time": "0",
 		"date_created": rfcDate(p.created), "date_updated": rfcDate(p.updated),
-		"uri": s.uri("/Conferences/%s/Participants/%s.json", p.conf.sid, p.call.sid),
+		"uri": uri(p.conf.account, "/Conferences/%s/Participants/%s.json", p.conf.sid, p.call.sid),
 	}
 }

@@ -36,11 +36,12 @@ const (
 	resultPulled = "pulled"
 )
 
-func (s *Simulator) queueLocked(name string) *voiceQueue {
-	q := s.voice.queues[name]
+func (s *Simulator) queueLocked(a *account, name string) *voiceQueue {
+	key := s.named(a, name)
+	q := s.voice.queues[key]
 	if q == nil {
 		q = &voiceQueue{sid: s.newSIDLocked("QU"), name: name}
-		s.voice.queues[name] = q
+		s.voice.queues[key] = q
 	}
 	return q
 }
@@ -74,7 +75,7 @@ func (s *Simulator) leaveQueueLocked(e *queueEntry, result string) {
 	if e.action != nil && (told == "hangup" || told == "redirected") {
 		params := s.callParams(e.call)
 		maps.Copy(params, s.queueOutcome(e, told))
-		s.sendLocked(hook{Method: e.action.method, URL: e.action.url, Params: params, Kind: kindAction})
+		s.sendLocked(hook{Method: e.action.method, URL: e.action.url, Params: params, Kind: kindAction, Account: e.call.account})
 	}
 }
 

@@ -12,6 +12,7 @@ type program struct {
 	bridge *bridge      // then: in conversation with the call that dialled it
 	after  *source      // then: TwiML
 	failed bool         // nothing can be run at all
+	detect *detection   // before all: who answered
 }
 
 // follow runs a call's program, and each one that interrupts it, until the call is over. It is the call's one goroutine.
@@ -51,6 +52,9 @@ func (s *Simulator) follow(c *voiceCall, p program) {
 func (s *Simulator) perform(ctx context.Context, c *voiceCall, p program) (status string) {
 	if p.failed {
 		return callFailed
+	}
+	if p.detect != nil {
+		s.whoAnswered(ctx, c, p.detect)
 	}
 	if p.source != nil {
 		pl := &player{s: s, c: c, ctx: ctx, place: onCall}
@@ -139,7 +143,7 @@ func (s *Simulator) startRinging(c *voiceCall) bool {
 		s.endCallLocked(c, callFailed, 404, leftAddFailed)
 		return false
 	}
-	c.status, c.updated = callRinging, time.Now()
+	c.status, c.updated, c.dialed = callRinging, time.Now(), time.Now()
 	if c.participant != nil {
 		c.participant.status = "ringing"
 	}

@@ -15,7 +15,7 @@ type voice struct {
 	callOrder   []*voiceCall // oldest first
 	conferences map[string]*conference
 	confOrder   []*conference          // oldest first
-	rooms       map[string]*conference // the live ones, by friendly name
+	rooms       map[string]*conference // the live ones, by friendly name (see Simulator.named)
 	queues      map[string]*voiceQueue // by friendly name
 	reserved    map[string]*reservedLeg
 	deaf        map[deafness]bool       // who must not hear whom; see MustNotHear
@@ -36,6 +36,7 @@ func newVoice() *voice {
 
 func (s *Simulator) voiceRoutes(api *router) {
 	const account = "/2010-04-01/Accounts/{AccountSid}"
+	api.handle("GET", account+".json", s.fetchAccount)
 	api.handle("POST", account+"/IncomingPhoneNumbers.json", s.createNumber)
 	api.handle("GET", account+"/IncomingPhoneNumbers.json", s.listNumbers)
 	api.handle("GET", account+"/IncomingPhoneNumbers/{Sid}.json", s.fetchNumber)
@@ -78,7 +79,7 @@ func (v *voice) addCall(c *voiceCall) {
 
 func (v *voice) addConference(f *conference) {
 	v.conferences[f.sid] = f
-	v.rooms[f.name] = f
+	v.rooms[f.key] = f
 	v.confOrder = append(v.confOrder, f)
 	if len(v.confOrder) > keep {
 		half := v.confOrder[:keep/2]

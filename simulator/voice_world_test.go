@@ -58,8 +58,8 @@ func (d *debugger) shows(word string) bool {
 
 // A hit is one webhook as it arrived.
 type hit struct {
-	path, method, token string
-	form                url.Values
+	path, method, token, signature string
+	form                           url.Values
 }
 
 func newVoiceBench(t *testing.T) *voiceBench {
@@ -89,7 +89,7 @@ func (b *voiceBench) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.mu.Lock()
-	b.hits = append(b.hits, hit{r.URL.Path, r.Method, r.Header.Get("I-Twilio-Idempotency-Token"), r.Form})
+	b.hits = append(b.hits, hit{r.URL.Path, r.Method, r.Header.Get("I-Twilio-Idempotency-Token"), r.Header.Get("X-Twilio-Signature"), r.Form})
 	close(b.changed)
 	b.changed = make(chan struct{})
 	page := b.pages[r.URL.Path]
@@ -316,6 +316,9 @@ func (p *person) rest() (out []string) {
 		case e, open := <-p.Events():
 			if !open {
 				return out
+			}
+			if e.Kind == LineHeard { // each has its LineHears
+				continue
 			}
 			out = append(out, strings.TrimSpace(string(e.Kind)+" "+e.Detail))
 		case <-deadline:

@@ -19,6 +19,8 @@ type hook struct {
 	Fallback       string
 	FallbackMethod string
 
+	// Account signs it; the first one when nil.
+	Account *account
 	// Kind is what Stats counts it under, e.g. "assignment"; drawn from Params when empty.
 	Kind string
 	// Subject is what orders the start of queued hooks; the conference, call or task in Params when empty.

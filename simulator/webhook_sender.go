@@ -62,9 +62,20 @@ func (h *hookSender) redirected(r *http.Request, via []*http.Request) error {
 		return errTooManyRedirects
 	}
 	if r.Method == http.MethodGet {
-		r.Header.Set("X-Twilio-Signature", signature(h.s.cfg.AuthToken, r.URL.String(), nil))
+		signer, _ := r.Context().Value(signerKey{}).(*account)
+		r.Header.Set("X-Twilio-Signature", signature(h.tokenOf(signer), r.URL.String(), nil))
 	}
 	return nil
+}
+
+// signerKey carries the account that signs, for redirects, in a request's context.
+type signerKey struct{}
+
+func (h *hookSender) tokenOf(a *account) string {
+	if a == nil {
+		return h.s.cfg.AuthToken
+	}
+	return a.token
 }
 
 // A turn lets queued hooks of one subject start one after the other, without waiting for each other's answers.
@@ -252,7 +263,7 @@ func (h *hookSender) newRequest(ctx context.Context, k hook, method, target, tok
 	} else {
 		body = strings.NewReader(k.Params.Encode())
 	}
-	r, err := http.NewRequestWithContext(ctx, method, target, body)
+	r, err := http.NewRequestWithContext(context.WithValue(ctx, signerKey{}, k.Account), method, target, body)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +275,7 @@ func (h *hookSender) newRequest(ctx context.Context, k hook, method, target, tok
 	}
 	r.Header.Set("User-Agent", "TwilioProxy/1.1")
 	r.Header.Set("Accept", "*/*")
-	r.Header.Set("X-Twilio-Signature", signature(h.s.cfg.AuthToken, target, signed))
+	r.Header.Set("X-Twilio-Signature", signature(h.tokenOf(k.Account), target, signed))
 	r.Header.Set("I-Twilio-Idempotency-Token", token)
 	return r, nil
 }

@@ -10,7 +10,7 @@ import (
 // forgetAtOnce bounds a transaction of [Store.Forget], so that webhooks never wait long behind it.
 const forgetAtOnce = 100
 
-// Forget deletes the calls that ended before a time, with their legs, tasks, timeline and inbox, and everything else that was only
+// Forget deletes the calls that ended before a time, with their legs, tasks, timeline, inbox and conversations with bots, and everything else that was only
 // received before it and has been delivered: webhooks of other subjects, refusals. It returns how many calls it deleted. What is deleted
 // stays deleted if it fails half-way; call it again.
 func (s *Store) Forget(ctx context.Context, before time.Time) (calls int64, err error) {
@@ -52,6 +52,7 @@ func (s *Store) forgetCalls(ctx context.Context, at int64) (n int64, err error) 
 			`DELETE FROM inbox WHERE subject_kind = '` + SubjectCall + `' AND subject_id IN (?)`,
 			`DELETE FROM timeline WHERE call_id IN (?)`,
 			`DELETE FROM tasks WHERE call_id IN (?)`,
+			`DELETE FROM bot_sessions WHERE call_id IN (?)`,
 			`DELETE FROM calls WHERE id IN (?)`,
 		} {
 			query, args, err := sqlx.In(statement, ids)
@@ -101,6 +102,14 @@ var leftovers = []struct{ find, forget string }{
 		`SELECT t.task_sid FROM tasks t WHERE t.noted_at < ? AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = t.call_id)
 			AND NOT EXISTS (SELECT 1 FROM subjects s WHERE s.kind = '` + SubjectCall + `' AND s.id = t.call_id) LIMIT ?`,
 		`DELETE FROM tasks WHERE task_sid IN (?)`,
+	},
+	{ // conversations of calls that never began; what is open so long has lost its end on the way
+		`SELECT b.id FROM bot_sessions b WHERE b.opened_at < ? AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.id = b.call_id) LIMIT ?`,
+		`DELETE FROM bot_sessions WHERE id IN (?)`,
+	},
+	{ // what happened to bots
+		`SELECT l.number FROM bot_log l WHERE l.happened_at < ? LIMIT ?`,
+		`DELETE FROM bot_log WHERE number IN (?)`,
 	},
 }
 

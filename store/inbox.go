@@ -40,61 +40,85 @@ type Webhook struct {
 // Receive writes a webhook down. One with an event takes the next position of its subject, from 1 without gaps. One whose key is known
 // changes nothing: duplicate is true and position is the first one's.
 func (s *Store) Receive(ctx context.Context, w Webhook) (position int64, duplicate bool, err error) {
-	if w.Key == "" || w.Subject.Kind == "" || w.Subject.ID == "" {
-		return 0, false, fmt.Errorf("store: receive: a %q webhook without a key or a subject", w.Kind)
-	}
-	if w.Event != nil && !json.Valid(w.Event) {
-		return 0, false, fmt.Errorf("store: receive: the event of a %q webhook is not JSON", w.Kind)
-	}
-	params, err := json.Marshal(w.Params)
+	params, err := w.check()
 	if err != nil {
 		return 0, false, wrap("receive", err)
 	}
-	at := s.stamp(w.ReceivedAt)
-	w.Key, w.Subject = plain(w.Key), Subject{Kind: plain(w.Subject.Kind), ID: plain(w.Subject.ID)}
-	var held lease
-	var seq int64
+	var r receipt
 	err = s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
-		position, duplicate, seq = 0, false, 0
-		var event any // NULL
-		if w.Event != nil {
-			event = string(w.Event)
-			if position, held, err = nextPosition(ctx, tx, w.Subject, at); err != nil {
-				return err
-			}
+		if r, err = s.receive(ctx, tx, w, string(params)); err == nil && r.duplicate {
+			return errRollback // the position that it took goes back
 		}
-		result, err := tx.ExecContext(ctx, tx.Rebind(`
-			INSERT INTO inbox (inbox_key, kind, subject_kind, subject_id, position, received_at, params, event)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (inbox_key) DO NOTHING`),
-			w.Key, plain(w.Kind), w.Subject.Kind, w.Subject.ID, position, at, string(params), event)
-		if err != nil {
-			return err
-		}
-		inserted, err := result.RowsAffected()
-		if err != nil {
-			return err
-		}
-		if inserted == 1 {
-			if w.Agent != nil {
-				seq, err = s.applyAgent(ctx, tx, *w.Agent)
-			}
-			return err
-		}
-		duplicate = true
-		if err := tx.GetContext(ctx, &position, tx.Rebind(`SELECT position FROM inbox WHERE inbox_key = ?`), w.Key); err != nil {
-			return err
-		}
-		return errRollback // the position taken above goes back
+		return err
 	})
 	if err != nil {
 		return 0, false, wrap("receive", err)
 	}
-	s.tellSeq(seq, nil)
-	if w.Event != nil && !duplicate {
-		s.announce(w.Subject, held)
+	s.tellReceived(w, r)
+	return r.position, r.duplicate, nil
+}
+
+// check says what keeps a webhook from being written down, and gives its fields as they are kept.
+func (w *Webhook) check() (params []byte, err error) {
+	if w.Key == "" || w.Subject.Kind == "" || w.Subject.ID == "" {
+		return nil, fmt.Errorf("a %q webhook without a key or a subject", w.Kind)
 	}
-	return position, duplicate, nil
+	if w.Event != nil && !json.Valid(w.Event) {
+		return nil, fmt.Errorf("the event of a %q webhook is not JSON", w.Kind)
+	}
+	return json.Marshal(w.Params)
+}
+
+// receipt is what became of a webhook.
+type receipt struct {
+	position  int64
+	duplicate bool
+	held      lease // of its subject
+	seq       int64 // of the entry that tells of an agent
+}
+
+// receive writes a webhook down. One that is known leaves a gap in its subject's positions, unless the transaction is rolled back.
+func (s *Store) receive(ctx context.Context, tx *sqlx.Tx, w Webhook, params string) (r receipt, err error) {
+	at := s.stamp(w.ReceivedAt)
+	w.Key, w.Subject = plain(w.Key), Subject{Kind: plain(w.Subject.Kind), ID: plain(w.Subject.ID)}
+	var event any // NULL
+	if w.Event != nil {
+		event = string(w.Event)
+		if r.position, r.held, err = nextPosition(ctx, tx, w.Subject, at); err != nil {
+			return r, err
+		}
+	}
+	result, err := tx.ExecContext(ctx, tx.Rebind(`
+		INSERT INTO inbox (inbox_key, kind, subject_kind, subject_id, position, received_at, params, event)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (inbox_key) DO NOTHING`),
+		w.Key, plain(w.Kind), w.Subject.Kind, w.Subject.ID, r.position, at, params, event)
+	if err != nil {
+		return r, err
+	}
+	inserted, err := result.RowsAffected()
+	if err != nil {
+		return r, err
+	}
+	if inserted == 1 {
+		if w.Agent != nil {
+			r.seq, err = s.applyAgent(ctx, tx, *w.Agent)
+		}
+		return r, err
+	}
+	r.duplicate = true
+	return r, tx.GetContext(ctx, &r.position, tx.Rebind(`SELECT position FROM inbox WHERE inbox_key = ?`), w.Key)
+}
+
+// tellReceived tells of a webhook that was committed.
+func (s *Store) tellReceived(w Webhook, r receipt) {
+	if r.duplicate {
+		return
+	}
+	s.tellSeq(r.seq, nil)
+	if w.Event != nil {
+		s.announce(Subject{Kind: plain(w.Subject.Kind), ID: plain(w.Subject.ID)}, r.held)
+	}
 }
 
 // nextPosition takes a position, and with it the subject's row lock until the transaction ends.

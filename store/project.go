@@ -18,6 +18,7 @@ type Step struct {
 	Legs    []LegRow `json:"legs"` // all of them, the customer's first
 	Entries []Entry  `json:"entries"`
 	Acked   int64    `json:"acked"`
+	Bot     *BotStep `json:"bot,omitempty"` // nil: no bot of ours has or had the call
 }
 
 // Project writes a step, in one transaction. A step that was written before changes nothing, and one that is older than what is there
@@ -52,8 +53,11 @@ func (s *Store) Project(ctx context.Context, step Step) error {
 			if err := noteTask(ctx, tx, step.Call.TaskSID, step.Call.ID, s.stamp(step.Call.UpdatedAt)); err != nil {
 				return err
 			}
+			if err := s.putSession(ctx, tx, step); err != nil {
+				return err
+			}
 		}
-		// Every transaction takes its locks in this order: call, subject, counter. The counter is everybody's, and held the shortest.
+		// Every transaction takes its locks in this order: call, session, subject, counter. The counter is everybody's, and held the shortest.
 		if step.Acked > 0 {
 			if err := acknowledge(ctx, tx, Subject{Kind: SubjectCall, ID: step.Call.ID}, step.Acked); err != nil {
 				return err

@@ -15,9 +15,10 @@ import (
 
 // Store is the database. It is safe for concurrent use, by any number of goroutines and processes.
 type Store struct {
-	write *sqlx.DB // on SQLite one connection: it has one writer
-	read  *sqlx.DB
-	clock func() time.Time
+	write  *sqlx.DB // on SQLite one connection: it has one writer
+	read   *sqlx.DB
+	clock  func() time.Time
+	sealer Sealer // nil: no secret can be kept
 
 	patience   time.Duration // with another process's lock on the file
 	queue      sqliteQueue   // before SQLite's writer

@@ -62,6 +62,22 @@ func testStore(t *testing.T, open opener) {
 		"the floor":         testFloor,
 		"agents' calls":     testAgentsCalls,
 		"dialling in":       testDialIns,
+		"connections":       testConnections,
+		"credentials":       testCredentials,
+		"one number, once":  testANumberIsTakenOnce,
+		"bots":              testBots,
+		"attaching":         testAttachments,
+		"who answers":       testWhoAnswers,
+		"the bots' log":     testBotLog,
+		"opening sessions":  testOpenSession,
+		"the cap":           testTheCapHolds,
+		"turns":             testTurns,
+		"turns at once":     testATurnIsAnsweredOnce,
+		"turns' webhooks":   testAWebhookComesWithItsTurn,
+		"handing off once":  testHandoffOnce,
+		"closing sessions":  testClosing,
+		"sessions of calls": testCallsCloseSessions,
+		"finding sessions":  testSearchSessions,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,8 @@ package twiml
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
+	"strconv"
 )
 
 // Say speaks a text.
@@ -103,5 +105,17 @@ func (g Gather) check() error {
 		notNegative(&g.TimeoutSeconds, "timeout"),
 		notNegative(&g.MaxSpeechTimeSeconds, "maxSpeechTime"),
 		notNegative(&g.NumDigits, "numDigits"),
+		g.checkSpeechTimeout(),
 	)
+}
+
+// checkSpeechTimeout keeps from Twilio what it warns of and takes its default for: a part of a second, which callers would notice as a second pause.
+func (g Gather) checkSpeechTimeout() error {
+	if g.SpeechTimeout == "" || g.SpeechTimeout == "auto" {
+		return nil
+	}
+	if n, err := strconv.Atoi(g.SpeechTimeout); err != nil || n < 1 {
+		return fmt.Errorf(`speechTimeout is %q, and must be "auto" or whole seconds`, g.SpeechTimeout)
+	}
+	return nil
 }

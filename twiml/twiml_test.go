@@ -39,6 +39,21 @@ var documents = map[string]Response{
 		},
 		Redirect{URL: "https://example.com/again"},
 	},
+	"gather_bot": {
+		Gather{
+			Input: "speech dtmf", Action: "https://example.com/twilio/bots/turn?session=ses_1&turn=3#rc=5&rp=all", Method: "POST", TimeoutSeconds: 5,
+			SpeechTimeout: "1", PartialResultCallback: "https://example.com/twilio/bots/partial?session=ses_1&turn=3",
+			PartialResultCallbackMethod: "POST", Language: "en-US", Hints: "invoice, delivery", BargeIn: new(true), ActionOnEmptyResult: true,
+			SpeechModel: "googlev2_telephony", Prompts: Prompts{Say{Voice: "Polly.Salli", Language: "en-US", Text: "What can I do for you?"}},
+		},
+	},
+	"gather_bot_heard_out": {
+		Say{Voice: "Polly.Salli", Language: "en-US", Text: "This call is recorded."},
+		Gather{
+			Input: "speech dtmf", Action: "https://example.com/twilio/bots/turn?session=ses_1&turn=1#rc=5&rp=all", Method: "POST", TimeoutSeconds: 5,
+			SpeechTimeout: "auto", Language: "en-US", BargeIn: new(false), ActionOnEmptyResult: true,
+		},
+	},
 	"enqueue_task": {Enqueue{
 		Action: "https://example.com/twilio/enqueue-action?call=CA1#rc=5&rp=all", WaitURL: new("https://example.com/twilio/queue-wait?call=CA1"),
 		WorkflowSID: "WW00000000000000000000000000000001",
@@ -146,6 +161,8 @@ func TestWhatTwilioWouldNotTakeIsRefused(t *testing.T) {
 		{"nothing to play", Play{}, "<Play>: there is nothing to play"},
 		{"a pause below zero", Pause{LengthSeconds: -1}, "length is -1"},
 		{"an unknown input", Gather{Input: "voice"}, `input is "voice"`},
+		{"a silence after speech of part of a second", Gather{SpeechTimeout: "0.5"}, `speechTimeout is "0.5"`},
+		{"no silence after speech", Gather{SpeechTimeout: "0"}, `speechTimeout is "0"`},
 		{"a wrong prompt", Gather{Prompts: Prompts{Say{}}}, "<Say>: there is nothing to say"},
 		{"no queue", Enqueue{}, "either a workflow or a queue"},
 		{"two queues", Enqueue{WorkflowSID: "WW1", Queue: "support"}, "either a workflow or a queue"},

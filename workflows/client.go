@@ -41,11 +41,24 @@ type Client struct {
 	engine     client.Client
 	now        func() time.Time
 	engineTime engineTime
+	botWatch   time.Duration
+}
+
+// Option changes a [Client].
+type Option func(*Client)
+
+// WithBotWatch sets how often the lines of bots are looked at that are started by this client. Default [DefaultBotWatch].
+func WithBotWatch(every time.Duration) Option {
+	return func(c *Client) { c.botWatch = every }
 }
 
 // NewClient wraps a connection to the engine, which stays the caller's to close.
-func NewClient(engine client.Client) *Client {
-	return &Client{engine: engine, now: time.Now}
+func NewClient(engine client.Client, options ...Option) *Client {
+	c := &Client{engine: engine, now: time.Now, botWatch: DefaultBotWatch}
+	for _, o := range options {
+		o(c)
+	}
+	return c
 }
 
 // StartOrSignal delivers webhooks of which one may begin a call, and starts its workflow if there is none. A call that has ended is never

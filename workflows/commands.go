@@ -21,7 +21,18 @@ type flight struct {
 const (
 	patienceOfPeople = 30 * time.Second
 	patienceOfEnding = 10 * time.Minute
+	// Who is to be handed over hears the bot's sentence to the end first.
+	patienceOfHandoffs = time.Minute
+	// A summary is of use as long as the caller waits.
+	patienceOfSummaries = 3 * time.Minute
 )
+
+// handoffTimeout bounds one attempt to hand a caller over: the sentence's fifteen seconds, and two requests.
+const handoffTimeout = attemptTimeout + 15*time.Second
+
+// summaryTimeout bounds one attempt to summarise a dialogue: the brain has its fifteen seconds, and merging takes two requests, or more if somebody else
+// changes the task at the same time.
+const summaryTimeout = 75 * time.Second
 
 // attemptTimeout bounds one attempt of an activity: at most two requests one after the other, each with four seconds to wait for its turn and
 // ten for its answer. A creation may make three: an attempt that is cut off there is one of which nobody knows, as any other, and is looked up.
@@ -42,6 +53,16 @@ func within(ctx workflow.Context, patience time.Duration) workflow.Context {
 			MaximumInterval:    15 * time.Second,
 		},
 	})
+}
+
+// handingOver gives an activity the time that the bot's sentence takes besides.
+func handingOver(ctx workflow.Context) workflow.Context {
+	return workflow.WithStartToCloseTimeout(within(ctx, patienceOfHandoffs), handoffTimeout)
+}
+
+// summarising gives an activity the time for a summary.
+func summarising(ctx workflow.Context) workflow.Context {
+	return workflow.WithStartToCloseTimeout(within(ctx, patienceOfSummaries), summaryTimeout)
 }
 
 // start starts the activity of a command. Each command has a case here; a test sees to it.
@@ -86,6 +107,12 @@ func (w *callWorkflow) start(ctx workflow.Context, command call.Command) workflo
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.MoveCustomer, c)
 	case call.ReportMissed:
 		return workflow.ExecuteActivity(within(ctx, patienceOfEnding), a.ReportMissed, c)
+	case call.PlaceCall:
+		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.PlaceCall, c)
+	case call.EnqueueCaller:
+		return workflow.ExecuteActivity(handingOver(ctx), a.EnqueueCaller, c)
+	case call.SummariseHandoff:
+		return workflow.ExecuteActivity(summarising(ctx), a.SummariseHandoff, c)
 	case call.ReadBack:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.ReadBack, c)
 	default:
@@ -120,7 +147,7 @@ func (f flight) result(ctx workflow.Context) (call.Event, error) {
 		var snapshot call.Snapshot
 		err := f.future.Get(ctx, &snapshot)
 		return call.CallReadBack{Command: number, Snapshot: snapshot}, err
-	case call.AddParticipant:
+	case call.AddParticipant, call.PlaceCall:
 		var made call.SID
 		err := f.future.Get(ctx, &made)
 		return call.CommandSucceeded{Command: number, Call: made}, err

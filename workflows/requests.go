@@ -150,6 +150,8 @@ func actionOf(e call.Event) (string, bool) {
 		return e.Action, true
 	case call.HelpDismissed:
 		return e.Action, true
+	case call.HandoffRequested:
+		return e.Action, true
 	default:
 		return "", false
 	}

@@ -72,5 +72,6 @@ func NewWorker(engine client.Client, a *activities.Activities, options WorkerOpt
 func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflow(Call)
 	r.RegisterWorkflow(Workspace)
+	r.RegisterWorkflow(Bot)
 	r.RegisterActivity(a)
 }

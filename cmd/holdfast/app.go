@@ -87,7 +87,11 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 		return nil, err
 	}
 	a.telemetry.SetGlobal()
-	if a.store, err = openStore(ctx, cfg.DatabaseURL, cfg.DataDir); err != nil {
+	sealer, err := cfg.sealer()
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = openStore(ctx, cfg.DatabaseURL, cfg.DataDir, store.WithSealer(sealer)); err != nil {
 		return nil, err
 	}
 	if err := a.answerWebhooks(listener); err != nil { //nolint:contextcheck // what it starts ends with stop, not with the start
@@ -110,11 +114,11 @@ func startApp(ctx context.Context, cfg config, log *slog.Logger, listener net.Li
 const stopWithin = 20 * time.Second
 
 // openStore opens the database that a URL names, or else that of a data directory, and brings it to this version's schema.
-func openStore(ctx context.Context, databaseURL, dir string) (*store.Store, error) {
+func openStore(ctx context.Context, databaseURL, dir string, options ...store.Option) (*store.Store, error) {
 	if databaseURL == "" {
 		databaseURL = filepath.Join(dir, "holdfast.db")
 	}
-	s, err := store.Open(ctx, databaseURL)
+	s, err := store.Open(ctx, databaseURL, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -225,11 +229,11 @@ func (a *app) startEngine(ctx context.Context, twilio *activities.Twilio) (err e
 	if err != nil {
 		return err
 	}
-	a.calls = workflows.NewClient(a.engine.Client())
+	a.calls = workflows.NewClient(a.engine.Client(), workflows.WithBotWatch(a.cfg.botWatch()))
 	if !a.cfg.has(roleWorker) {
 		return nil
 	}
-	a.worker = workflows.NewWorker(a.engine.Client(), &activities.Activities{Twilio: twilio, Store: a.store, Floor: a.store}, workflows.WorkerOptions{})
+	a.worker = workflows.NewWorker(a.engine.Client(), a.activities(twilio), workflows.WorkerOptions{})
 	return a.worker.Start()
 }
 
@@ -259,7 +263,7 @@ func (a *app) startEdge() (err error) {
 		actions = a.deliverer.Acting(actions)
 	}
 	a.server, err = handlers.NewServer(handlers.Config{
-		Store: a.store, Engine: actions, Agents: agentControl{a.twilio}, WorkspaceSID: a.cfg.WorkspaceSID, DialIns: a.dialIns, Keys: keys,
+		Store: a.store, Engine: actions, Agents: agentControl{a.twilio}, Bots: a.calls, WorkspaceSID: a.cfg.WorkspaceSID, DialIns: a.dialIns, Keys: keys,
 		HealthOnly: !a.cfg.has(roleAPI),
 		Metrics:    a.telemetry.Handler(), Version: version(), Logger: a.log.With("part", "http"), Meter: meter,
 		Codec: converter.NewPayloadCodecHTTPHandler(a.codec),
@@ -308,6 +312,7 @@ func (a *app) startLoops() {
 		run("floor", a.floors.Run)
 		run("agents", a.readAgents)
 		run("look", a.lookAtLiveCalls)
+		run("bots", a.startBots)
 	}
 	if a.cfg.has(roleWorker) {
 		run("retention", a.forgetOldCalls)

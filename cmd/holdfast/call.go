@@ -36,7 +36,7 @@ type output struct {
 
 type callListCmd struct {
 	output
-	State []string `help:"Only calls in these states: queued, reserved, connecting, talking, held, wrapping, ended."`
+	State []string `help:"Only calls in these states: dialling, bot, queued, reserved, connecting, talking, held, wrapping, ended."`
 	Queue string   `help:"Only calls of this queue, by SID or name."`
 	Agent string   `placeholder:"WK…" help:"Only calls of this agent."`
 	Limit int      `default:"50" help:"How many at most (${default})."`
@@ -168,9 +168,15 @@ func (c *callCmd) send(ctx context.Context, method, path string, body, v any, he
 	if err != nil {
 		return nil, 0, err
 	}
-	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusAccepted {
+	if response.StatusCode >= http.StatusMultipleChoices {
 		var p handlers.Problem
 		if json.Unmarshal(raw, &p) == nil && p.Detail != "" {
+			if fields := deref(p.Errors); len(fields) > 1 {
+				p.Detail = "this is wrong:"
+				for _, f := range fields {
+					p.Detail += "\n  " + f.Field + " " + f.Detail
+				}
+			}
 			return nil, response.StatusCode, fmt.Errorf("%d %s (%s): %s", response.StatusCode, p.Title, p.Code, p.Detail)
 		}
 		return nil, response.StatusCode, fmt.Errorf("%s answers %s", c.URL, response.Status)

@@ -77,7 +77,7 @@ type config struct {
 
 	// Settings, where set, are what calls are told, whatever the flags say.
 	Settings *call.Settings `kong:"-"`
-	// Second is how long a second takes at Twilio; 0 is a second.
+	// Second is how long a second takes at Twilio and of what is said on the telephone, where that is simulated. Default: a second.
 	Second time.Duration `kong:"-"`
 	// Breaking, where set, is the rule for agents who do not answer that the file's are laid over.
 	Breaking *floor.Rule `kong:"-"`
@@ -89,6 +89,7 @@ type fileOnly struct {
 	Routing     []routingConfig     `yaml:"routing"`
 	APIKeys     []handlers.Key      `yaml:"api_keys"`
 	PayloadKeys []engine.PayloadKey `yaml:"payload_keys"`
+	SecretKeys  []engine.PayloadKey `yaml:"secret_keys"`
 	Breaker     []breakerConfig     `yaml:"breaker"`
 }
 
@@ -99,7 +100,7 @@ type routingConfig struct {
 }
 
 // listKeys are the names of those lists.
-var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys", "breaker"}
+var listKeys = []string{"numbers", "routing", "api_keys", "payload_keys", "secret_keys", "breaker"}
 
 // numberConfig says where the calls to one number go.
 type numberConfig struct {
@@ -311,8 +312,10 @@ func (c *config) problems() error {
 	wrong = append(wrong, c.urlProblems()...)
 	wrong = append(wrong, c.breakerProblems()...)
 	wrong = append(wrong, c.roleProblems()...)
-	if err := c.payloadKeyProblems(); err != nil {
-		wrong = append(wrong, err)
+	for _, err := range []error{c.payloadKeyProblems(), c.secretKeyProblems()} {
+		if err != nil {
+			wrong = append(wrong, err)
+		}
 	}
 	if c.DatabaseURL != "" && !store.IsPostgres(c.DatabaseURL) { // it may hold a password, and is not repeated
 		wrong = append(wrong, fmt.Errorf("--database-url%s: is not a postgres:// URL", orEnv("database-url")))

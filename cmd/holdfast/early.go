@@ -119,5 +119,6 @@ func (a *app) newWebhooks() (*handlers.Webhooks, error) {
 	if a.cfg.RoutingWorkflow != "" {
 		webhooks.DefaultRouting = &handlers.WebhookNumber{RoutingWorkflowSID: a.cfg.RoutingWorkflow}
 	}
+	webhooks.Bots = a.bots()
 	return handlers.NewWebhooks(webhooks)
 }

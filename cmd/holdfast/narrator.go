@@ -28,6 +28,7 @@ const (
 	green = "\x1b[32m"
 	amber = "\x1b[33m"
 	blue  = "\x1b[34m"
+	cyan  = "\x1b[36m"
 	plain = "\x1b[0m"
 )
 
@@ -45,8 +46,10 @@ func (n *narrator) tell(h people.Happening) {
 
 func colorOf(k people.Kind) string {
 	switch k {
-	case people.CallerCalls, people.CallerWaits, people.CallerPresses:
+	case people.CallerCalls, people.CallerWaits, people.CallerPresses, people.CallerSpeaks, people.CallerAnswers:
 		return blue
+	case people.BotSpeaks, people.BotCalls:
+		return cyan
 	case people.CallerTalks, people.AgentAnswers:
 		return green
 	case people.AgentHolds, people.AgentUnholds, people.AgentMutes, people.AgentUnmutes, people.AgentRejects, people.AgentIgnores, people.AgentMissed:

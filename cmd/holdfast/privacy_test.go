@@ -25,6 +25,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"holdfast/cmd/holdfast/engine"
+	"holdfast/handlers"
 	"holdfast/simulator/people"
 	"holdfast/store"
 )
@@ -121,7 +122,39 @@ func privateStage(t *testing.T, database string) (*stage, *talkative) {
 	t.Cleanup(func() { require.NoError(t, s.stop(context.WithoutCancel(t.Context()))) })
 	token := s.sim.AuthToken()
 	network.token.Store(&token)
+	keepSecrets(t, s)
 	return s, network
+}
+
+// Secrets that an administrator has a Holdfast keep in these tests.
+const (
+	testLineToken = "5e1f7a3c9b2d4e6f8a0b1c2d3e4f5a6b"
+	testNewToken  = "6f2e8b4d0c3a5f7e9b1c2d3e4f5a6b7c"
+	testModelKey  = "sk-test-3141592653589793"
+)
+
+// keepSecrets has a Holdfast keep a line's token, another one that is pasted over it, and a model's key.
+func keepSecrets(t *testing.T, s *stage) {
+	t.Helper()
+	api := callCmd{URL: s.app.cfg.PublicURL, APIKey: s.keys.admin}
+	send := func(method, path string, body, answer any) {
+		_, _, err := api.send(t.Context(), method, path, body, answer)
+		require.NoError(t, err)
+	}
+	var line handlers.Connection
+	send(http.MethodPost, "/v1/connections", map[string]any{
+		"name": "Front desk", "account_sid": "AC000000000000000000000000000000d1", "auth_token": testLineToken, "phone_number": "+15550009999",
+	}, &line)
+	send(http.MethodPatch, "/v1/connections/"+line.ID, map[string]any{"auth_token": testNewToken}, &line)
+	var bot handlers.Bot
+	send(http.MethodPost, "/v1/bots", map[string]any{"name": "Reception", "secrets": map[string]any{"OPENAI_API_KEY": testModelKey}}, &bot)
+	var problem struct{}
+	_, _, err := api.send(t.Context(), http.MethodPatch, "/v1/connections/"+line.ID, map[string]any{"auth_token": testNewToken + " ", "region": "de1"}, &problem)
+	require.ErrorContains(t, err, "invalid")
+	require.NotContains(t, err.Error(), testNewToken)
+	credentials, err := s.app.store.Credentials(t.Context(), line.ID)
+	require.NoError(t, err)
+	require.Equal(t, testNewToken, credentials.AuthToken, "it is there, for who has the keys")
 }
 
 // scanOf knows the secrets of a stage, and who called.
@@ -130,6 +163,7 @@ func scanOf(t *testing.T, s *stage) leakScan {
 	l := leakScan{
 		nowhere: map[string]string{
 			"the auth token": s.sim.AuthToken(), "the supervisor's API key": s.keys.supervisor, "the administrator's API key": s.keys.admin,
+			"a line's token": testLineToken, "a token that was pasted over it": testNewToken, "a model's key": testModelKey,
 			"keyed digits": testPIN, "a card that was keyed": testCard, "a card that was said": testCardGrouped, "speech": "my pin is",
 		},
 		private: map[string]string{"an agent's address": s.script.Centre.Agents[0].Address, "an agent's name": s.script.Centre.Agents[0].Name},

@@ -12,7 +12,7 @@ import (
 
 // serveCmd runs the real thing.
 type serveCmd struct {
-	Config   string `type:"existingfile" env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"YAML file with the same settings, underscores for dashes, and with numbers, api_keys and payload_keys."`
+	Config   string `type:"existingfile" env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"YAML file with the same settings, underscores for dashes, and with numbers, api_keys, payload_keys and secret_keys."`
 	Settings config `embed:""`
 
 	// Second is for runs against a simulated Twilio whose seconds are shorter: what people do takes that much less.
@@ -40,6 +40,8 @@ Example of a file:
     api_keys:              # made by 'holdfast key'
       - {name: ann, role: agent, agent: WK…, sha256: …}
     payload_keys:          # made by 'holdfast payload-key', the newest first; needed with TEMPORAL_ADDRESS
+      - {id: "2026-11-21", key: …}
+    secret_keys:           # made by 'holdfast secret-key', the newest first; needed with DATABASE_URL, for bots
       - {id: "2026-11-21", key: …}`
 }
 
@@ -52,6 +54,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	cfg := c.Settings
 	cfg.fileOnly = lists
 	if err := cfg.withPayloadKeys(); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	if err := cfg.withSecretKeys(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
 	if c.Second != time.Second {

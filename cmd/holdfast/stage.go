@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/call"
+	"holdfast/cmd/holdfast/engine"
 	"holdfast/floor"
 	"holdfast/handlers"
 	"holdfast/simulator"
@@ -82,8 +83,17 @@ func startStage(ctx context.Context, cfg stageConfig) (_ *stage, err error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s.app, err = startApp(ctx, s.config(cfg, twilioURL), cfg.log, listener)
-	return s, err
+	if s.app, err = startApp(ctx, s.config(cfg, twilioURL), cfg.log, listener); err != nil {
+		return nil, err
+	}
+	return s, s.makeBots(ctx, cfg)
+}
+
+// makeBots has an administrator make the bots of the script.
+func (s *stage) makeBots(ctx context.Context, cfg stageConfig) error {
+	return people.ProvisionBots(ctx, s.sim, s.centre, s.script.Centre, people.BotsConfig{
+		BaseURL: s.public, Key: s.keys.admin, Foreign: s.foreign, Second: cfg.second,
+	})
 }
 
 // startApart is startStage with Holdfast in a process of its own.
@@ -106,7 +116,7 @@ func (s *stage) startApart(ctx context.Context, cfg stageConfig) error {
 	if err := waitReady(ready, s.public); err != nil {
 		return fmt.Errorf("holdfast serve does not become ready (see %s): %w", s.child.output.Name(), err)
 	}
-	return nil
+	return s.makeBots(ctx, cfg)
 }
 
 // build makes the simulated Twilio and the centre in it, for a Holdfast at an address, and answers Twilio's URL.
@@ -217,6 +227,9 @@ func (s *stage) config(cfg stageConfig, twilioURL string) config {
 		})
 	}
 	c.APIKeys = s.keys.configured
+	if cfg.database != "" { // which has no keys of its own
+		c.SecretKeys = []engine.PayloadKey{engine.NewPayloadKey("stage")}
+	}
 	return c
 }
 
@@ -254,7 +267,7 @@ func scaledRule(second time.Duration) floor.Rule {
 func (s *stage) run(ctx context.Context, cfg people.RunConfig) (people.Report, error) {
 	cfg.BaseURL = s.public
 	cfg.Keys = func(agent string) string { return s.keys.agents[agent] }
-	cfg.SupervisorKey = s.keys.supervisor
+	cfg.SupervisorKey, cfg.AdminKey = s.keys.supervisor, s.keys.admin
 	cfg.SupervisorKeys = func(name string) string { return s.keys.supervisors[name] }
 	cfg.Faulty = s.faulty
 	if s.foreign != "" {

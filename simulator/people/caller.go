@@ -14,26 +14,51 @@ type caller struct {
 
 	waiting, talking bool // told already
 	pressed          bool
-	canceled         bool      // the task, by somebody else
-	cancel           func()    // the task, by an administrator
-	leaving          time.Time // when he hung up or lost his line; zero: not yet
-	lost             string    // why the call counts as lost whatever else happened
-	stranded         bool      // his line does not end though he hung up
+	told             int         // sayings of a bot that were told of
+	acts             chan func() // what the talk with a bot makes him do
+	canceled         bool        // the task, by somebody else
+	cancel           func()      // the task, by an administrator
+	leaving          time.Time   // when he hung up or lost his line; zero: not yet
+	lost             string      // why the call counts as lost whatever else happened
+	stranded         bool        // his line does not end though he hung up
 }
 
 // place makes the call and lives it until the caller's line has ended.
 func (r *run) place(ctx context.Context, c *conversation) (result, string) {
+	if c.bot != nil && c.bot.outbound != nil {
+		return r.callOut(ctx, c)
+	}
+	release := func() {}
+	if c.bot != nil && c.bot.capped {
+		free, err := r.occupy(ctx, c)
+		if err != nil {
+			return resultLost, err.Error()
+		}
+		release = free
+	}
 	placed := time.Now()
 	r.tell(CallerCalls, c.caller, "", "calls %s", c.number.Name)
 	line, err := r.sim.Dial(c.from, c.number.Number)
 	if err != nil {
+		release()
 		return resultLost, fmt.Sprintf("could not dial %s: %v", c.number.Number, err)
 	}
 	w := r.observe(line)
 	c.update(func(s *shared) { s.caller, s.placed = w, placed })
 	r.callIs(line.CallSID(), c)
+	r.spawn(func() {
+		w.until(ctx, 0, func(v view) bool { return v.queued || v.ended })
+		release()
+	})
+	return r.liveWith(ctx, c, w)
+}
 
-	p := &caller{r: r, c: c, w: w, cancel: func() { r.spawn(func() { r.cancelTask(ctx, line.CallSID()) }) }}
+// liveWith lives a call whose line is there until it has ended.
+func (r *run) liveWith(ctx context.Context, c *conversation, w *watch) (result, string) {
+	p := &caller{r: r, c: c, w: w, acts: make(chan func()), cancel: func() { r.spawn(func() { r.cancelTask(ctx, w.line.CallSID()) }) }}
+	if c.bot != nil {
+		r.spawn(func() { p.converse(ctx) })
+	}
 	p.live(ctx)
 	if p.stranded {
 		return resultLost, "hung up, and the line stayed"
@@ -59,6 +84,8 @@ func (p *caller) live(ctx context.Context) {
 		select {
 		case <-changed:
 		case <-shifted:
+		case do := <-p.acts:
+			do()
 		case <-alarm.C:
 			do()
 		case <-ctx.Done():
@@ -72,13 +99,21 @@ func (p *caller) live(ctx context.Context) {
 }
 
 func (p *caller) notice(v view) {
-	id := p.w.line.CallSID()
+	id := p.c.id()
+	for p.c.bot != nil && p.told < len(v.said) && v.togetherAt.IsZero() {
+		p.r.tell(BotSpeaks, "The bot", id, "says to %s: %s", p.c.caller, v.said[p.told].text)
+		p.told++
+	}
 	if v.queued && !p.waiting {
 		p.waiting = true
 		p.r.tell(CallerWaits, p.c.caller, id, "waits in the queue of %s", p.c.number.Name)
 	}
 	if !v.togetherAt.IsZero() && !p.talking {
 		p.talking = true
+		if p.c.bot != nil {
+			tasks := p.r.sim.TasksOf(p.w.line.CallSID())
+			p.c.update(func(s *shared) { s.tasks = tasks })
+		}
 		p.r.tell(CallerTalks, p.c.caller, id, "has somebody on the line")
 	}
 }
@@ -126,6 +161,9 @@ func (p *caller) intendsWaiting(v view, s shared, add func(time.Time, float64, f
 	if p.c.givesUpAt > 0 && !s.rangAt.IsZero() {
 		add(s.rangAt, p.c.givesUpAt, giveUp)
 	}
+	if b := p.c.bot; b != nil && b.ends == goesInQueue && v.queued {
+		add(v.queuedAt, b.queueFor, giveUp)
+	}
 	if p.c.cancelAfter > 0 && v.queued && !p.canceled && !v.hearsAt.IsZero() {
 		add(v.hearsAt, p.c.cancelAfter, func() { p.canceled = true; p.cancel() })
 	}
@@ -172,7 +210,7 @@ func (p *caller) intendsTalking(v view, s shared, add func(time.Time, float64, f
 // hangUp ends the caller's part: by his will, or, where the plan says so, by his battery's.
 func (p *caller) hangUp(kind Kind, format string, args ...any) {
 	p.leaving = time.Now()
-	id := p.w.line.CallSID()
+	id := p.c.id()
 	if p.c.losesLine {
 		p.c.end(callerLost)
 		p.r.tell(CallerLost, p.c.caller, id, "loses the line")

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"holdfast/simulator"
 )
 
 // A conversation is one call as its people live it: the plan, and what each of them has done. Whoever tells the story sees
@@ -43,6 +45,13 @@ type shared struct {
 	refused bool                   // who was asked to come rejected it
 	rangOut bool                   // his phone rang for the last time before he was heard
 	atEnd   []func()               // when the call is over
+
+	// With a bot.
+	spoken  []move               // what the caller said and keyed
+	botDone time.Time            // he has made all his moves
+	lost    string               // why the call counts as lost
+	tasks   []simulator.TaskSeen // when he met an agent
+	callID  string               // of a call that goes out: the application's
 }
 
 func newConversation(p plan) *conversation {
@@ -73,8 +82,12 @@ func (c *conversation) callerWatch() *watch {
 	return s.caller
 }
 
-// id is the call's ID as far as the people's own knowledge goes: the caller's CallSid. Empty for a stranger.
+// id is the call's ID as far as the people's own knowledge goes: the caller's CallSid, or, of a call that a bot places, what the API said. Empty
+// for a stranger.
 func (c *conversation) id() string {
+	if s, _ := c.now(); s.callID != "" {
+		return s.callID
+	}
 	if w := c.callerWatch(); w != nil {
 		return w.line.CallSID()
 	}
@@ -174,6 +187,10 @@ func (c *conversation) verdict() (result, string) {
 	switch {
 	case s.ender == runEnds:
 		return resultStopped, ""
+	case s.lost != "":
+		return resultLost, s.lost
+	case c.bot != nil && c.bot.ends != handsOff && !talked:
+		return c.verdictOfBot(s, v)
 	case talked && s.ender != nobody:
 		return resultCompleted, ""
 	case talked && !s.awaited.IsZero() && len(v.heard) > 0: // nobody could be found, and he was told
@@ -201,6 +218,9 @@ const soon = 500 * time.Millisecond
 
 // outcomes are those that Holdfast may give the call after what its people saw. None: any will do.
 func (c *conversation) outcomes(r result) []string {
+	if c.bot != nil && c.bot.outcomes != nil {
+		return c.bot.outcomes
+	}
 	s, _ := c.now()
 	v, _ := s.caller.now()
 	switch r {
@@ -238,6 +258,9 @@ func (c *conversation) disagrees(r result, call apiCall) string {
 		if wrong := check(call); wrong != "" {
 			return wrong
 		}
+	}
+	if c.bot != nil && c.bot.outbound != nil {
+		return ""
 	}
 	if call.From != c.from {
 		return "it came from " + c.from + ", Holdfast says " + quoteOr(call.From, "nobody")

@@ -97,9 +97,9 @@ func (d *desk) learn(ctx context.Context) bool {
 		}
 		return false
 	}
-	if w := d.c.callerWatch(); w != nil && w.line.CallSID() != d.call {
+	if w := d.c.callerWatch(); w != nil && d.c.id() != d.call {
 		d.a.r.violation(d.call, "%s talks to %s in call %s, and the desktop says %s",
-			d.a.entry.Name, d.c.caller, w.line.CallSID(), d.call)
+			d.a.entry.Name, d.c.caller, d.c.id(), d.call)
 	}
 	return true
 }
@@ -174,7 +174,7 @@ func (d *desk) finish(ctx context.Context) {
 	case agentDies:
 		d.a.r.tell(AgentCrashes, name, d.call, "vanishes: the browser died")
 		d.a.crash()
-	case nobody, callerEnds, callerLost, runEnds, guestHangs, nobodyCame: // somebody else was faster
+	case nobody, callerEnds, callerLost, runEnds, botEnds, guestHangs, nobodyCame: // somebody else was faster
 	}
 }
 

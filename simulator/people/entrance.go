@@ -19,10 +19,30 @@ const (
 	entranceSolo     = "solo"
 	// Supervisors dial it to listen; no caller does.
 	entranceSupervise = "supervise"
+	// A bot answers.
+	entranceBot      = "bot"
+	entranceBotTime  = "bot-time"
+	entranceBotSlow  = "bot-slow"
+	entranceBotCap   = "bot-cap"
+	entranceBotModel = "bot-model"
 )
 
 // MusicPath is where [ForeignVoice] has music for holds.
 const MusicPath = "/music"
+
+// SlowPath is where [ForeignVoice] knows what is in stock, and takes its time: as long as the query's "for" says, 10 s at most.
+const SlowPath = "/slow"
+
+func slow(w http.ResponseWriter, r *http.Request) {
+	d, err := time.ParseDuration(r.URL.Query().Get("for"))
+	if err != nil {
+		http.Error(w, "no time", http.StatusBadRequest)
+		return
+	}
+	sleep(r.Context(), min(d, 10*time.Second))
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte(`{"pieces":12}`)) // who does not wait reads nothing
+}
 
 // ForeignVoice is somebody else's voice URL, such as a Studio flow's: it enqueues every caller to the routing workflow that its query names
 // ("?workflow=WW…"), with attributes of its own and none of the application's, and knows nothing of the application.
@@ -39,6 +59,10 @@ func ForeignVoice() http.Handler {
 		Enqueue enqueue  `xml:"Enqueue"`
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == SlowPath {
+			slow(w, r)
+			return
+		}
 		if r.URL.Path == MusicPath {
 			w.Header().Set("Content-Type", "audio/mpeg")
 			_, _ = w.Write([]byte("no simulated line carries sound")) // who hung up hears nothing

@@ -57,7 +57,7 @@ func (r *run) follow(ctx context.Context, c *conversation, res result, why strin
 			if res == resultLost && (got.call.EndedBy == "supervisor" || got.call.EndedBy == "admin") {
 				res, why = resultStopped, "" // nobody of the script did: somebody who watches tried the API
 			}
-			r.account(c, res, got.call)
+			r.account(ctx, c, res, got.call)
 			return res, why
 		case got.status == http.StatusNotFound && (res == resultRejected || res == resultLost || !line.answered):
 			return res, why // it was over before Holdfast could know it
@@ -69,11 +69,12 @@ func (r *run) follow(ctx context.Context, c *conversation, res result, why strin
 }
 
 // account compares, and tells the end.
-func (r *run) account(c *conversation, res result, call apiCall) {
+func (r *run) account(ctx context.Context, c *conversation, res result, call apiCall) {
 	r.book.outcome(call.Outcome)
 	if differs := c.disagrees(res, call); differs != "" {
 		r.violation(call.ID, "%s (%s)", differs, c.scenario)
 	}
+	r.checkBot(ctx, c, res, call)
 	r.tell(CallEnded, c.caller, call.ID, "is off the line; the call is over: %s", call.Outcome)
 }
 
@@ -98,6 +99,10 @@ func (r *run) checkTheWorld(ctx context.Context) {
 
 // hearTwilio takes in what the simulated Twilio complains of.
 func (r *run) hearTwilio() {
+	warnings := r.sim.Stats().Warnings
+	for _, code := range slices.Sorted(maps.Keys(warnings)) {
+		r.violation("", "Twilio's debugger shows warning %d for TwiML, %d times", code, warnings[code])
+	}
 	for _, v := range r.sim.Violations() {
 		r.violation("", "simulator: %s", v)
 	}

@@ -21,6 +21,10 @@ type Kind string
 const (
 	CallerCalls         Kind = "caller-calls"
 	CallerWaits         Kind = "caller-waits"
+	CallerSpeaks        Kind = "caller-speaks"  // to a bot
+	CallerAnswers       Kind = "caller-answers" // a bot's call
+	BotCalls            Kind = "bot-calls"
+	BotSpeaks           Kind = "bot-speaks"
 	CallerPresses       Kind = "caller-presses"
 	CallerTalks         Kind = "caller-talks"
 	CallerHangsUp       Kind = "caller-hangs-up"

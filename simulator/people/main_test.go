@@ -50,6 +50,6 @@ func (l *fakeLine) Reject()                            { l.does("reject") }
 func (l *fakeLine) HangUp()                            { l.does("hang up") }
 func (l *fakeLine) Drop()                              { l.does("drop") }
 func (l *fakeLine) Press(string)                       { l.does("press") }
-func (l *fakeLine) Speak(string)                       { l.does("speak") }
+func (l *fakeLine) Speak(string) <-chan struct{}       { l.does("speak"); return nil }
 func (l *fakeLine) Events() <-chan simulator.LineEvent { return l.events }
 func (l *fakeLine) Done() <-chan struct{}              { return l.done }

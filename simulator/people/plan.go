@@ -3,6 +3,8 @@ package people
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 )
 
 // A plan is everything that is decided for one call before it is placed: what the caller does, and what the agent who
@@ -32,6 +34,9 @@ type plan struct {
 	// The agent's phone is to be answered by a voicemail first, as often as this.
 	voicemails int
 
+	// What he does while a bot has him; nil: no bot answers.
+	bot *botPlan
+
 	// The agent.
 	declinesFirst    int  // how many offers are rejected on the desktop before one is accepted
 	ownInstruction   bool // the desktop accepts without Holdfast
@@ -57,6 +62,7 @@ const (
 	agentLeaves ender = "the agent left by the API"
 	agentEnds   ender = "the agent ended the call by the API"
 	agentDies   ender = "the agent's line dropped"
+	botEnds     ender = "the bot ended the call"
 	guestHangs  ender = "somebody who was brought in hung up"
 	nobodyCame  ender = "nobody came back to the caller"
 	runEnds     ender = "the run was stopped"
@@ -114,6 +120,17 @@ func newPlanner(script *Script, name string, seed uint64) (*planner, error) {
 		return nil, fmt.Errorf("script %q: its mix leaves no scenario that its numbers allow", script.Name)
 	}
 	return p, nil
+}
+
+// asBuilt is the script without the numbers that bots would answer, where none were made.
+func (s *Script) asBuilt(centre *Centre) *Script {
+	built := *s
+	if len(centre.Bots) == 0 {
+		built.Centre.Numbers = slices.DeleteFunc(slices.Clone(s.Centre.Numbers), func(n NumberScript) bool {
+			return strings.HasPrefix(n.Entrance, entranceBot)
+		})
+	}
+	return &built
 }
 
 // lacks says what the script would need for a scenario; empty: nothing.

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -119,6 +120,14 @@ func TestScenarios(t *testing.T) {
 	for _, s := range live {
 		if s.turns != nil {
 			checks[s.Name] = func(t *testing.T, p plan) { require.NotEmpty(t, p.turns); require.Nil(t, p.hold) }
+		}
+	}
+	for _, s := range spoken {
+		checks[s.Name] = func(t *testing.T, p plan) {
+			require.True(t, strings.HasPrefix(p.number.Entrance, entranceBot))
+			require.Zero(t, p.patience)
+			require.Equal(t, p.bot.ends == handsOff && !p.bot.capped, p.bot.reason+p.bot.language != "", "who is handed over is told why")
+			require.Equal(t, p.bot.ends == nobodyThere, len(p.bot.moves) == 0 && !p.bot.capped && p.bot.ends != leavesOnTape, "only who is there says something")
 		}
 	}
 	for _, s := range Scenarios() {

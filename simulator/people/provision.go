@@ -40,6 +40,7 @@ type Centre struct {
 	RoutingWorkflows map[string]string
 	Numbers          map[string]string // PN…
 	Agents           map[string]string
+	Bots             map[string]string // their IDs in the application; see [ProvisionBots]
 }
 
 // Provision builds a centre through the simulator's REST API, as an administrator would. The workspace gets its event

@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type RunConfig struct {
 	SupervisorKey string
 	// SupervisorKeys gives the API key of a supervisor of the script, by his name. nil: nobody supervises.
 	SupervisorKeys func(name string) string
+	// AdminKey is one that may have bots place calls. Default: the supervisor's.
+	AdminKey string
 	// Music is an address of audio for holds of one's own; "": no such holds.
 	Music string
 
@@ -29,6 +32,8 @@ type RunConfig struct {
 	// Rate is how many calls are placed a second of real time, give or take half a gap. 0: as many at a time as the agents
 	// can take.
 	Rate float64
+	// Quiet has nobody call: the agents take what comes from elsewhere, until ctx is done.
+	Quiet bool
 	// Faulty says that things go wrong between Twilio and Holdfast: a person whose phone could not be rung in time is told so, with reason.
 	Faulty bool
 	// Dies says that Holdfast's process is killed now and then. A caller whom nobody could answer then, for Twilio's request met no server, counts as rejected.
@@ -82,7 +87,9 @@ type run struct {
 	limits  limits
 	planner *planner
 	http    *http.Client
-	reader  *api // the supervisor's
+	reader  *api       // the supervisor's
+	caller  *api       // of who has bots call: an administrator's
+	capped  sync.Mutex // one caller at a time finds the bot of the scenario bot-cap taken
 	book    *book
 	agents  []*agent
 
@@ -179,7 +186,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 	if cfg.Second == 0 {
 		cfg.Second = time.Second
 	}
-	p, err := newPlanner(script, cfg.Scenario, cfg.Seed)
+	p, err := newPlanner(script.asBuilt(centre), cfg.Scenario, cfg.Seed)
 	if err != nil {
 		return nil, fmt.Errorf("run: %w", err)
 	}
@@ -206,6 +213,7 @@ func newRun(sim *simulator.Simulator, centre *Centre, script *Script, cfg RunCon
 	r.limits.wrap = r.limits.end / 2
 	r.supervisors, r.outage = newSupervisors(r), newOutage(r)
 	r.reader = &api{http: r.http, base: cfg.BaseURL, key: cfg.SupervisorKey}
+	r.caller = &api{http: r.http, base: cfg.BaseURL, key: cmp.Or(cfg.AdminKey, cfg.SupervisorKey)}
 	return r, r.hire()
 }
 
@@ -266,6 +274,10 @@ func (r *run) placeCalls(ctx context.Context) int {
 		if a.entry.counts() {
 			room += a.entry.Capacity
 		}
+	}
+	if r.cfg.Quiet {
+		<-ctx.Done()
+		return 0
 	}
 	if room == 0 { // nobody is at work on purpose; callers come all the same
 		room = len(r.script.Centre.Agents)

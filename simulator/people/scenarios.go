@@ -35,7 +35,7 @@ type Scenario struct {
 // Scenarios lists all of them, the default first.
 func Scenarios() []Scenario { return slices.Clone(scenarios) }
 
-var scenarios = slices.Concat(basic, live)
+var scenarios = slices.Concat(basic, live, spoken)
 
 // basic are the scenarios of how calls come in, and end.
 var basic = []Scenario{
@@ -180,6 +180,10 @@ var defaultMix = map[string]float64{
 	"transfer-rejected": 2, "transfer-timed-out": 2, "transfer-unavailable": 2, "transfer-customer-left": 2, "transfer-agent-left": 2,
 	"transfer-canceled": 2, "transfer-chain": 3, "supervise": 4, "supervise-many": 2, "supervise-dial-in": 2, "take-over": 2, "help": 2, "crash-rejoin": 2,
 	"crash-ring": 2, "crash-queue": 2, "crash-nobody": 1, "announced": 3, "voicemail": 2, "collision": 4,
+
+	"bot-ends": 2, "bot-wish": 3, "bot-word": 1, "bot-sentiment": 1, "bot-failed-turns": 1, "bot-topic": 1, "bot-time": 1, "bot-api": 2,
+	"bot-interrupted": 2, "bot-silent": 1, "bot-keys": 2, "bot-language": 1, "bot-hangs-up": 1, "bot-hangs-up-in-handoff": 2, "bot-cap": 1,
+	"bot-slow": 1, "bot-outbound": 2, "bot-outbound-busy": 1, "bot-outbound-no-answer": 1, "bot-outbound-machine": 1,
 }
 
 func scenario(name string) (Scenario, bool) {

@@ -39,6 +39,8 @@ type CentreScript struct {
 	RoutingWorkflows   []RoutingScript `yaml:"routing_workflows"`
 	Numbers            []NumberScript  `yaml:"numbers"`
 	Agents             []AgentEntry    `yaml:"agents"`
+	// Bots are AI voice agents of the application, each on a number of its own; see [ProvisionBots].
+	Bots []BotScript `yaml:"bots"`
 	// Supervisors answer their phones when a call is to be listened to, or handed to them. Default: nobody.
 	Supervisors []SupervisorEntry `yaml:"supervisors"`
 }
@@ -100,7 +102,7 @@ type NumberScript struct {
 	Closed bool `yaml:"closed"`
 	// Entrance makes this number the one that the scenarios of that entrance dial, and no others: "studio", where the number's voice URL
 	// is somebody else's; "flex"; "pair", where several agents ring at once; "announce", whose routing announces the caller; "solo", which
-	// one agent alone serves; "supervise", which supervisors dial to listen.
+	// one agent alone serves; "supervise", which supervisors dial to listen; "bot", and those that begin with it, where a bot answers.
 	Entrance string `yaml:"entrance"`
 	// Attributes are task attributes that the application is asked to give this number's calls.
 	Attributes map[string]any `yaml:"attributes"`
@@ -126,6 +128,19 @@ func (a AgentEntry) counts() bool { return !a.OffDuty && !a.Apart }
 type SupervisorEntry struct {
 	Name    string `yaml:"name"`
 	Address string `yaml:"address"` // "client:sue", "+1…", "sip:…"
+}
+
+// BotScript is one bot of the application's.
+type BotScript struct {
+	Name   string `yaml:"name"`
+	Number string `yaml:"number"` // the name of the number that it answers, and calls from
+	// Hijacked says that the number is a voice application's when the bot starts, and somebody's trunk: the bot has to clear both.
+	Hijacked bool `yaml:"hijacked"`
+	// Routing is the routing workflow that callers are handed over to. Default: the number's.
+	Routing string `yaml:"routing"`
+	// Settings are those of the application's API, in its own words. In texts, "{{foreign}}" is the address of [ForeignVoice], and "{{slow}}" a time that is long for a bot; handoff.after
+	// is in simulated seconds, others are Twilio's to measure, or real.
+	Settings map[string]any `yaml:"settings"`
 }
 
 // AgentScript is how the agents behave. Each field's default is meant for a lively floor.

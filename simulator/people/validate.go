@@ -66,11 +66,12 @@ func (c *CentreScript) validate(v *faults) {
 	open := false
 	for i, n := range c.Numbers {
 		open = open || !n.Closed && n.Entrance == ""
-		v.check(slices.Contains([]string{"", entranceStudio, entranceFlex, entrancePair, entranceAnnounce, entranceSolo, entranceSupervise}, n.Entrance), "centre.numbers[%d]: %q is no entrance", i, n.Entrance)
+		v.check(slices.Contains(entrances, n.Entrance), "centre.numbers[%d]: %q is no entrance", i, n.Entrance)
 		v.check(e164.MatchString(n.Number), "centre.numbers[%d]: %q is no E.164 number", i, n.Number)
 		v.check(slices.Contains(routings, n.Routing), "centre.numbers[%d]: routing %q is no routing workflow", i, n.Routing)
 	}
 	v.check(open, "centre: no number that is not closed")
+	c.validateBots(v, routings)
 	agents := names(c.Agents, func(a AgentEntry) string { return strings.ToLower(a.Name) }) // as TaskRouter compares them
 	v.unique("centre.agents", agents)
 	addresses := append(names(c.Agents, func(a AgentEntry) string { return a.Address }),
@@ -88,6 +89,28 @@ func (c *CentreScript) validate(v *faults) {
 			_, taken := a.Attributes[own]
 			v.check(!taken, "%s: attributes must not hold %s, which has a key of its own", at, own)
 		}
+	}
+}
+
+// entrances are what a number's may be.
+var entrances = []string{
+	"", entranceStudio, entranceFlex, entrancePair, entranceAnnounce, entranceSolo, entranceSupervise,
+	entranceBot, entranceBotTime, entranceBotSlow, entranceBotCap, entranceBotModel,
+}
+
+func (c *CentreScript) validateBots(v *faults, routings []string) {
+	v.unique("centre.bots", names(c.Bots, func(b BotScript) string { return b.Name }))
+	v.unique("centre.bots: number", names(c.Bots, func(b BotScript) string { return b.Number }))
+	for i, b := range c.Bots {
+		at := fmt.Sprintf("centre.bots[%d]", i)
+		n := slices.IndexFunc(c.Numbers, func(n NumberScript) bool { return n.Name == b.Number })
+		v.check(n >= 0, "%s: %q is no number's name", at, b.Number)
+		v.check(n < 0 || strings.HasPrefix(c.Numbers[n].Entrance, entranceBot), "%s: number %q has no entrance for a bot", at, b.Number)
+		v.check(b.Routing == "" || slices.Contains(routings, b.Routing), "%s: routing %q is no routing workflow", at, b.Routing)
+	}
+	for i, n := range c.Numbers {
+		answered := slices.ContainsFunc(c.Bots, func(b BotScript) bool { return b.Number == n.Name })
+		v.check(answered || !strings.HasPrefix(n.Entrance, entranceBot), "centre.numbers[%d]: entrance %q, and no bot answers", i, n.Entrance)
 	}
 }
 

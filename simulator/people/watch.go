@@ -17,6 +17,7 @@ type view struct {
 	holds, mutes                                             int       // how often each began: an action has one effect
 	room                                                     string    // the conference that he was in last
 	heard                                                    []string  // what was said and played outside the queue: the first of it
+	said                                                     []saying  // what voices said outside the queue
 	status                                                   string    // the final CallStatus
 }
 
@@ -89,7 +90,12 @@ func (w *watch) see(e simulator.LineEvent, at time.Time) {
 		v.joined, v.together, v.queued, v.held, v.muted = false, false, false, false, false
 		v.ended, v.endedAt, v.status = true, at, e.Detail
 		close(w.done)
+	case simulator.LineHeard:
+		v.listen(e, at)
 	case simulator.LineHears:
+		if !v.queued {
+			v.listen(e, at)
+		}
 		switch {
 		case !v.queued && len(v.heard) < keptHeard:
 			v.heard = append(slices.Clip(v.heard), e.Detail) // who has an older view keeps it

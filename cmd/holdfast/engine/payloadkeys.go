@@ -27,22 +27,36 @@ const keyBytes = 32 // AES-256
 var keyID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // check gives the key's bytes; i is its place among the keys, for one that has no ID.
-func (k PayloadKey) check(i int) ([]byte, error) {
+func (k PayloadKey) check(i int) ([]byte, error) { return k.Bytes(payloadKey, i) }
+
+// What keys are for, as errors call them.
+const (
+	payloadKey = "payload key"
+	secretKey  = "secret key"
+)
+
+// Bytes gives the key's 32 bytes; what says what it is for, and i is its place among the keys, for one that has no ID.
+func (k PayloadKey) Bytes(what string, i int) ([]byte, error) {
 	if !keyID.MatchString(k.ID) {
-		return nil, fmt.Errorf("payload key number %d: its ID must be 1 to 64 letters, digits, dots, underscores and dashes", i+1)
+		return nil, fmt.Errorf("%s number %d: its ID must be 1 to 64 letters, digits, dots, underscores and dashes", what, i+1)
 	}
 	secret, err := base64.StdEncoding.DecodeString(k.Key)
 	if err != nil {
-		return nil, fmt.Errorf("payload key %q: the key is not base64", k.ID) // the error would show a part of it
+		return nil, fmt.Errorf("%s %q: the key is not base64", what, k.ID) // the error would show a part of it
 	}
 	if len(secret) != keyBytes {
-		return nil, fmt.Errorf("payload key %q: the key has %d bytes; AES-256 needs %d", k.ID, len(secret), keyBytes)
+		return nil, fmt.Errorf("%s %q: the key has %d bytes; AES-256 needs %d", what, k.ID, len(secret), keyBytes)
 	}
 	return secret, nil
 }
 
 // ParsePayloadKeys reads "id:base64,id:base64", the newest first. The keys themselves are checked by NewCodec.
-func ParsePayloadKeys(text string) ([]PayloadKey, error) {
+func ParsePayloadKeys(text string) ([]PayloadKey, error) { return parseKeys(payloadKey, text) }
+
+// ParseSecretKeys reads keys of the same form for what the database keeps secret.
+func ParseSecretKeys(text string) ([]PayloadKey, error) { return parseKeys(secretKey, text) }
+
+func parseKeys(what, text string) ([]PayloadKey, error) {
 	var keys []PayloadKey
 	for entry := range strings.SplitSeq(text, ",") {
 		if entry = strings.TrimSpace(entry); entry == "" {
@@ -50,7 +64,7 @@ func ParsePayloadKeys(text string) ([]PayloadKey, error) {
 		}
 		id, key, found := strings.Cut(entry, ":")
 		if !found {
-			return nil, fmt.Errorf("payload key number %d: it must be id:base64", len(keys)+1) // which is not shown: it may be a bare key
+			return nil, fmt.Errorf("%s number %d: it must be id:base64", what, len(keys)+1) // which is not shown: it may be a bare key
 		}
 		keys = append(keys, PayloadKey{ID: id, Key: key})
 	}
@@ -64,22 +78,38 @@ func NewPayloadKey(id string) PayloadKey {
 	return PayloadKey{ID: id, Key: base64.StdEncoding.EncodeToString(secret)}
 }
 
-// payloadKeyFile is where one machine keeps its own keys: a line each, id:base64, the newest first; # begins a comment.
-const payloadKeyFile = "payload-keys"
+// keyFile is where one machine keeps its own keys: a line each, id:base64, the newest first; # begins a comment.
+type keyFile struct{ what, name, comment, lost string }
+
+var (
+	payloadKeyFile = keyFile{
+		payloadKey, "payload-keys", "What calls keep in the engine is encrypted with these keys, the first one. Lose them, and live calls are lost.",
+		"without the one that was, its calls cannot be read",
+	}
+	secretKeyFile = keyFile{
+		secretKey, "secret-keys", "Tokens and API keys in the database are encrypted with these keys, the first one. Lose them, and they must be pasted anew.",
+		"without the one that was, its tokens cannot be read",
+	}
+)
 
 // LocalPayloadKeys are the keys in a file of the data directory, which is made with one key at the first start, readable by its
 // owner alone. To rotate, put a line with a new key before the others, and start again.
-func LocalPayloadKeys(dir string) ([]PayloadKey, error) {
-	path := filepath.Join(dir, payloadKeyFile)
+func LocalPayloadKeys(dir string) ([]PayloadKey, error) { return payloadKeyFile.keys(dir) }
+
+// LocalSecretKeys are the like for what the database keeps secret, in a file beside it.
+func LocalSecretKeys(dir string) ([]PayloadKey, error) { return secretKeyFile.keys(dir) }
+
+func (k keyFile) keys(dir string) ([]PayloadKey, error) {
+	path := filepath.Join(dir, k.name)
 	data, err := os.ReadFile(path) //nolint:gosec // the data directory is the operator's choice
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makePayloadKeys(path); err != nil {
+		if err := k.make(path); err != nil {
 			return nil, err
 		}
 		data, err = os.ReadFile(path) //nolint:gosec // likewise: the file that is there, whoever made it
 	}
 	if err != nil {
-		return nil, fmt.Errorf("payload keys: %w", err)
+		return nil, fmt.Errorf("%ss: %w", k.what, err)
 	}
 	var lines []string
 	for line := range strings.Lines(string(data)) {
@@ -87,9 +117,9 @@ func LocalPayloadKeys(dir string) ([]PayloadKey, error) {
 			lines = append(lines, line)
 		}
 	}
-	keys, err := ParsePayloadKeys(strings.Join(lines, ","))
+	keys, err := parseKeys(k.what, strings.Join(lines, ","))
 	if err == nil && len(keys) == 0 {
-		err = errors.New("there is no key in it; without the one that was, its calls cannot be read")
+		err = errors.New("there is no key in it; " + k.lost)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -97,15 +127,14 @@ func LocalPayloadKeys(dir string) ([]PayloadKey, error) {
 	return keys, nil
 }
 
-// makePayloadKeys makes the file whole or not at all, and leaves one that is there alone. It is on the disk before anything is
-// encrypted with it.
-func makePayloadKeys(path string) error {
+// make makes the file whole or not at all, and leaves one that is there alone. It is on the disk before anything is encrypted with it.
+func (k keyFile) make(path string) error {
 	key := NewPayloadKey(time.Now().UTC().Format("2006-01-02") + "-" + strings.ToLower(rand.Text()[:6]))
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "# What calls keep in the engine is encrypted with these keys, the first one. Lose them, and live calls are lost.\n%s:%s\n", key.ID, key.Key)
-	f, err := os.CreateTemp(filepath.Dir(path), payloadKeyFile+"-*") // 0600
+	fmt.Fprintf(&text, "# %s\n%s:%s\n", k.comment, key.ID, key.Key)
+	f, err := os.CreateTemp(filepath.Dir(path), k.name+"-*") // 0600
 	if err != nil {
-		return fmt.Errorf("payload keys: %w", err)
+		return fmt.Errorf("%ss: %w", k.what, err)
 	}
 	_, err = f.Write(text.Bytes())
 	if err == nil {
@@ -118,7 +147,7 @@ func makePayloadKeys(path string) error {
 		}
 	}
 	if err := errors.Join(err, os.Remove(f.Name())); err != nil {
-		return fmt.Errorf("payload keys: %w", err)
+		return fmt.Errorf("%ss: %w", k.what, err)
 	}
 	return nil
 }

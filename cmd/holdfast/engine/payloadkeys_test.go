@@ -24,12 +24,30 @@ func TestAMachineMakesItsOwnKeyOnceAndKeepsItToItself(t *testing.T) {
 		require.Equal(t, first[0], keys, "whoever was first made it for all")
 	}
 	newCodec(t, first[0]...)
-	info, err := os.Stat(filepath.Join(dir, payloadKeyFile))
+	info, err := os.Stat(filepath.Join(dir, payloadKeyFile.name))
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, files, 1)
+}
+
+func TestAMachinesSecretKeysAreOthersThanItsPayloadKeys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	payload, err := LocalPayloadKeys(dir)
+	require.NoError(t, err)
+	secret, err := LocalSecretKeys(dir)
+	require.NoError(t, err)
+	require.NotEqual(t, payload[0].Key, secret[0].Key)
+	again, err := LocalSecretKeys(dir)
+	require.NoError(t, err)
+	require.Equal(t, secret, again)
+	info, err := os.Stat(filepath.Join(dir, "secret-keys"))
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+	_, err = ParseSecretKeys("bare")
+	require.ErrorContains(t, err, "secret key number 1: it must be id:base64")
 }
 
 func TestAMachinesKeyIsRotatedByALineBeforeIt(t *testing.T) {
@@ -38,7 +56,7 @@ func TestAMachinesKeyIsRotatedByALineBeforeIt(t *testing.T) {
 	keys, err := LocalPayloadKeys(dir)
 	require.NoError(t, err)
 	newer := NewPayloadKey("newer")
-	path := filepath.Join(dir, payloadKeyFile)
+	path := filepath.Join(dir, payloadKeyFile.name)
 	text := "newer:" + newer.Key + "\n\n# the first one\n" + keys[0].ID + ":" + keys[0].Key + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	again, err := LocalPayloadKeys(dir)
@@ -55,7 +73,7 @@ func TestAKeyFileThatIsNotOneIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			path := filepath.Join(dir, payloadKeyFile)
+			path := filepath.Join(dir, payloadKeyFile.name)
 			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
 			_, err := LocalPayloadKeys(dir)
 			require.ErrorContains(t, err, path)
