@@ -18,6 +18,7 @@ type BotModel interface {
 	Session(ctx context.Context, id string) (store.SessionRow, error)
 	SessionByCall(ctx context.Context, call string) (store.SessionRow, error)
 	BeginHandoff(ctx context.Context, id, by string, handoff json.RawMessage) (store.SessionRow, error)
+	TellHandoff(ctx context.Context, id, by string, dialogue json.RawMessage, messages []store.SessionMessage) error
 	CancelHandoff(ctx context.Context, id string) (store.SessionRow, error)
 	NoteSummary(ctx context.Context, id, summary string) error
 	NoteSessionCall(ctx context.Context, id, callSID, answeredBy string) (store.SessionRow, error)

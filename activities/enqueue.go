@@ -41,7 +41,17 @@ func (a *Activities) EnqueueCaller(ctx context.Context, c call.EnqueueCaller) er
 			return err
 		}
 	}
+	until := t.row.SpeakingUntil
+	if c.NotBefore.After(until) {
+		until = c.NotBefore
+	}
+	if err := letSpeak(ctx, until); err != nil {
+		return err
+	}
 	err = a.enqueueCaller(ctx, c, t, look)
+	if err == nil && c.Session != "" {
+		return a.tellHandoff(ctx, c, t)
+	}
 	if f := failureOf(err); f != nil && f.Kind != call.FailureUnavailable && c.Session != "" {
 		if _, undo := a.Bots.CancelHandoff(ctx, c.Session); undo != nil && !errors.Is(undo, store.ErrTurnTaken) {
 			return undo // nobody else could hand him over
@@ -61,7 +71,7 @@ func (a *Activities) beginHandoff(ctx context.Context, c call.EnqueueCaller) (ou
 		return false, false, err
 	}
 	before = row.State != store.SessionOpen
-	row, err = a.Bots.BeginHandoff(ctx, c.Session, "call:"+c.Handoff.At.UTC().Format(time.RFC3339Nano), raw)
+	row, err = a.Bots.BeginHandoff(ctx, c.Session, handoffBy(c), raw)
 	switch {
 	case err == nil:
 		return true, before, nil
@@ -76,6 +86,45 @@ func (a *Activities) beginHandoff(ctx context.Context, c call.EnqueueCaller) (ou
 		return false, false, gonely("the conversation is over")
 	}
 	return false, false, nil
+}
+
+// handoffBy names a handoff of ours in its session.
+func handoffBy(c call.EnqueueCaller) string {
+	return "call:" + c.Handoff.At.UTC().Format(time.RFC3339Nano)
+}
+
+// longestSentence is how long a caller is left to what the bot says. It began before the handoff did, so no other follows it.
+const longestSentence = 15 * time.Second
+
+// letSpeak waits until the bot's sentence is over: the handoff was asked for while it was not, or it was on its way just then.
+func letSpeak(ctx context.Context, until time.Time) error {
+	left := min(time.Until(until), longestSentence)
+	if left <= 0 {
+		return nil
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tellHandoff notes in the transcript what the caller was told.
+func (a *Activities) tellHandoff(ctx context.Context, c call.EnqueueCaller, t talk) error {
+	d := t.dialogue.Clone()
+	answer := d.HandOver(t.settings, handOff(c.Handoff), time.Now())
+	dialogue, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	messages := make([]store.SessionMessage, 0, len(answer.Messages))
+	for _, m := range answer.Messages {
+		messages = append(messages, store.SessionMessage{Number: m.Number, At: m.At, Speaker: string(m.Speaker), Text: m.Text, Language: m.Language})
+	}
+	return a.Bots.TellHandoff(ctx, c.Session, handoffBy(c), dialogue, messages)
 }
 
 // sessionError: what is not there will not come.

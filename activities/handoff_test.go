@@ -336,3 +336,30 @@ func TestACallIsNotPlacedTwice(t *testing.T) {
 		require.EqualValues(t, agentLeg, sid)
 	})
 }
+
+func TestWhatACallerIsToldAsHeIsHandedOverIsInTheTranscriptOnce(t *testing.T) {
+	t.Parallel()
+	b := setupBot(t)
+	b.when(customerPath, ok(`{}`))
+	b.when("GET "+tasksPath, ok(`{"tasks":[{"sid":"`+task+`"}],"meta":{"key":"tasks"}}`))
+	require.NoError(t, b.EnqueueCaller(t.Context(), b.enqueue()))
+	require.NoError(t, b.EnqueueCaller(t.Context(), b.enqueue())) // tried again after a lost answer
+	messages, err := b.store.SessionMessages(t.Context(), b.session, 0, 10)
+	require.NoError(t, err)
+	require.Len(t, messages, 1)
+	require.Equal(t, "One moment, I transfer you.", messages[0].Text)
+	require.Equal(t, "bot", messages[0].Speaker)
+	row, err := b.store.Session(t.Context(), b.session)
+	require.NoError(t, err)
+	require.Equal(t, 1, row.Messages)
+}
+
+func TestASentenceThatTheBotHasBegunIsNotCutByTheHandoff(t *testing.T) {
+	t.Parallel()
+	b := setupBot(t)
+	b.when(customerPath, ok(`{}`))
+	over := time.Now().Add(300 * time.Millisecond)
+	require.NoError(t, b.store.NoteSpeaking(t.Context(), b.session, over))
+	require.NoError(t, b.EnqueueCaller(t.Context(), b.enqueue()))
+	require.False(t, time.Now().Before(over), "he was sent away in the middle of a sentence")
+}

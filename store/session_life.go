@@ -24,6 +24,29 @@ func (s *Store) BeginHandoff(ctx context.Context, id, by string, handoff json.Ra
 	})
 }
 
+// TellHandoff adds to the transcript what a caller was told as he was handed over by whom, and keeps the dialogue as it is then. It changes nothing if it was
+// told before, or if the session's handoff is not, or no longer, this one. The messages' numbers go on where the transcript ends.
+func (s *Store) TellHandoff(ctx context.Context, id, by string, dialogue json.RawMessage, messages []SessionMessage) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	return wrap("tell handoff", s.inTx(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		r, err := sessionWhere(ctx, tx, `id = ?`+s.forUpdate(), id)
+		if err != nil {
+			return err
+		}
+		if r.HandoffBy != by || r.State == SessionOpen || messages[0].Number != r.Messages+1 {
+			return nil
+		}
+		if err := s.addMessages(ctx, tx, id, r.Messages, r.Turn, messages); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, tx.Rebind(`UPDATE bot_sessions SET dialogue = ?, messages = ? WHERE id = ?`),
+			plainArgs(nullable(dialogue), r.Messages+len(messages), id)...)
+		return err
+	}))
+}
+
 // CancelHandoff takes a handoff back that did not come about: the session is open again. ErrTurnTaken, with the session as it is, if none is under way.
 // A handoff that was counted as done is taken back, too, for the queue may let a caller go again.
 func (s *Store) CancelHandoff(ctx context.Context, id string) (SessionRow, error) {

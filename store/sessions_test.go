@@ -250,10 +250,26 @@ func testHandoffOnce(t *testing.T, open opener) {
 	_, err = s.AnswerTurn(ctx, TurnAnswer{Session: session.ID, Turn: 1, Handoff: json.RawMessage(`{}`)})
 	require.ErrorIs(t, err, ErrTurnTaken, "the dialogue comes too late, too")
 
+	told := []SessionMessage{{Number: r.Messages + 1, Speaker: "bot", Text: "You will be transferred."}}
+	for _, by := range []string{"api:2", "api:1", "api:1"} { // another's, then twice
+		require.NoError(t, s.TellHandoff(ctx, session.ID, by, json.RawMessage(`{"turn":0}`), told))
+	}
+	after, err := s.Session(ctx, session.ID)
+	require.NoError(t, err)
+	require.Equal(t, r.Messages+1, after.Messages)
+	messages, err := s.SessionMessages(ctx, session.ID, r.Messages, 10)
+	require.NoError(t, err)
+	require.Len(t, messages, 1)
+	require.Equal(t, "You will be transferred.", messages[0].Text)
+
 	r, err = s.CancelHandoff(ctx, session.ID)
 	require.NoError(t, err)
 	require.Equal(t, SessionOpen, r.State)
 	require.Empty(t, r.Handoff)
+	require.NoError(t, s.TellHandoff(ctx, session.ID, "api:1", nil, []SessionMessage{{Number: r.Messages + 1, Speaker: "bot", Text: "Too late."}}))
+	after, err = s.Session(ctx, session.ID)
+	require.NoError(t, err)
+	require.Equal(t, r.Messages, after.Messages)
 	_, err = s.CancelHandoff(ctx, session.ID)
 	require.ErrorIs(t, err, ErrTurnTaken)
 	r, err = s.AnswerTurn(ctx, TurnAnswer{Session: session.ID, Turn: 1, Answer: json.RawMessage(`{}`), Handoff: asked})

@@ -84,6 +84,10 @@ func (r *run) checkTheWorld(ctx context.Context) {
 			r.violation(w.line.CallSID(), "every call is over, and the line from %s to %s is not", w.line.From(), w.line.To())
 		}
 	}
+	warnings := r.sim.Stats().Warnings
+	for _, code := range slices.Sorted(maps.Keys(warnings)) {
+		r.violation("", "Twilio's debugger shows warning %d for TwiML, %d times", code, warnings[code])
+	}
 	for _, v := range r.sim.Violations() {
 		r.violation("", "simulator: %s", v)
 	}
