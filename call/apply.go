@@ -14,6 +14,7 @@ func (s *State) Apply(now time.Time, e Event) {
 	switch e := e.(type) {
 	case CallReceived:
 		s.received(now, e.Call, Caller{e.From, e.To, e.Direction})
+		s.Account = cmp.Or(s.Account, e.Account)
 	case CallStatusChanged:
 		s.callStatus(now, e)
 	case AnnouncementConfirmed:

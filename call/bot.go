@@ -74,6 +74,7 @@ type (
 		Foreign    bool   `json:"foreign,omitempty"`
 		AnsweredBy string `json:"answered_by,omitempty"` // outbound, where a machine was looked for
 		People     bool   `json:"people,omitempty"`      // there are people to hand over to, see [BotPhase]
+		Again      bool   `json:"again,omitempty"`       // he is back from a transfer that nobody took
 	}
 	// HandedOff says that the dialogue's answer put the caller into the queue.
 	HandedOff struct {

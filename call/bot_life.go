@@ -69,6 +69,9 @@ func (s *State) botAnswered(now time.Time, e BotAnswered) {
 	b.Session, b.Bot, b.Name, b.Connection = cmp.Or(b.Session, e.Session), cmp.Or(b.Bot, e.Bot), cmp.Or(b.Name, e.Name), cmp.Or(b.Connection, e.Connection)
 	b.Foreign = b.Session == "" && (b.Foreign || e.Foreign)
 	b.People = b.People || e.People && !b.Overdue
+	if e.Again && b.Result == BotTransferred && !s.talkOver() {
+		b.Told, b.Result, b.OverAt = false, "", time.Time{}
+	}
 	if b.AnsweredAt.IsZero() {
 		b.AnsweredAt = now
 	}

@@ -14,6 +14,7 @@ type (
 		From      string `json:"from"`
 		To        string `json:"to"`
 		Direction string `json:"direction"`
+		Account   string `json:"account,omitempty"` // of another account than Holdfast's own
 	}
 	// CallStatusChanged is a call status callback for a leg. Status is Twilio's CallStatus, letter for letter.
 	CallStatusChanged struct {

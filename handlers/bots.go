@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,6 +71,8 @@ type bots struct {
 	mu    sync.Mutex
 	known map[string]*knownBot // by the bot's ID
 	talks talks
+
+	troubles troubles
 }
 
 func newBots(cfg BotsConfig) *bots {
@@ -81,10 +85,13 @@ func (b *bots) close() { b.talks.close() }
 // knownBot is a bot with the settings that a call is answered by, made ready.
 type knownBot struct {
 	row      store.BotRow
-	source   []byte // what settings and lines were read from
+	source   []byte    // what settings and lines were read from
+	readAt   time.Time // when the store told it last; the table's
 	name     string
 	settings bot.Settings
 	lines    map[string]store.RunningLine
+
+	foresees bool // its brain may think of what callers have not said to the end: none of its lookups changes anything
 
 	making sync.Mutex
 	brains map[string]bot.Brain // by their settings
@@ -92,7 +99,7 @@ type knownBot struct {
 
 // ready reads a bot's settings, if they are others than those that are known: of one that runs those that it started with, else those that are set,
 // for a conversation that outlives the bot's stopping goes on.
-func (b *bots) ready(row store.BotRow) (*knownBot, error) {
+func (b *bots) ready(row store.BotRow, now time.Time) (*knownBot, error) {
 	source := row.Running
 	if len(source) == 0 {
 		source = row.Settings
@@ -100,10 +107,13 @@ func (b *bots) ready(row store.BotRow) (*knownBot, error) {
 	b.mu.Lock()
 	known := b.known[row.ID]
 	b.mu.Unlock()
-	if known != nil && bytes.Equal(known.source, source) {
+	if known != nil && bytes.Equal(known.source, source) && known.row.StartedAt.Equal(row.StartedAt) { // what is sealed may be new after a start
+		b.mu.Lock()
+		known.readAt = now
+		b.mu.Unlock()
 		return known, nil
 	}
-	fresh := &knownBot{row: row, source: source, name: row.Name, lines: map[string]store.RunningLine{}, brains: map[string]bot.Brain{}}
+	fresh := &knownBot{row: row, source: source, readAt: now, name: row.Name, lines: map[string]store.RunningLine{}, brains: map[string]bot.Brain{}}
 	settings := row.Settings
 	if len(row.Running) > 0 {
 		var running store.RunningBot
@@ -119,6 +129,7 @@ func (b *bots) ready(row store.BotRow) (*knownBot, error) {
 		return nil, fmt.Errorf("handlers: settings of bot %s: %w", row.ID, err)
 	}
 	fresh.settings = fresh.settings.WithDefaults()
+	fresh.foresees = !slices.ContainsFunc(fresh.settings.Lookups, func(l bot.Lookup) bool { return l.Method != "" && l.Method != http.MethodGet })
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.known) >= botsKnownAtMost {
@@ -147,6 +158,19 @@ func (b *bots) brain(ctx context.Context, known *knownBot, settings bot.BrainSet
 	}
 	known.brains[string(key)] = brain
 	return brain, nil
+}
+
+// botReadAgain is how long a bot is known before the store is asked again, for turns of conversations that go on.
+const botReadAgain = time.Second
+
+// fresh is a bot that was read a moment ago, nil if it was not.
+func (b *bots) fresh(id string, now time.Time) *knownBot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if known := b.known[id]; known != nil && now.Sub(known.readAt) < botReadAgain {
+		return known
+	}
+	return nil
 }
 
 // last is a bot as this process knew it last, nil if it did not.

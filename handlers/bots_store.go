@@ -20,6 +20,7 @@ type BotStore interface {
 	NoteSessionCall(ctx context.Context, id, callSID, answeredBy string) (store.SessionRow, error)
 	CloseSession(ctx context.Context, id, outcome string, at time.Time) (store.SessionRow, error)
 	CloseSessionsOf(ctx context.Context, callSID, outcome string, at time.Time) error
+	LogBot(ctx context.Context, lines ...store.BotLogLine) error
 	CredentialsOfAccount(ctx context.Context, account string) ([]store.Credentials, error)
 	Workspaces(ctx context.Context, account string) ([]string, error)
 }

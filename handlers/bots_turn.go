@@ -46,14 +46,18 @@ func (t *botTurn) subject() store.Subject { return callSubject(call.ID(t.row.Cal
 
 // answeredEvent says that the bot has the call.
 func (w *Webhooks) answeredEvent(t *botTurn, by string) call.BotAnswered {
-	e := call.BotAnswered{
+	return call.BotAnswered{
 		Call: call.SID(t.row.CallSID), From: t.row.Caller, To: t.row.Called, Direction: t.in.params.Get("Direction"), Session: t.row.ID, Bot: t.row.Bot,
-		Name: t.known.name, Connection: t.row.Connection, AnsweredBy: by, People: !t.settings.Handoff.Off,
+		Name: t.known.name, Connection: t.row.Connection, AnsweredBy: by, People: !t.settings.Handoff.Off, Account: w.elsewhere(t.row.AccountSID),
 	}
-	if t.row.AccountSID != w.cfg.AccountSID {
-		e.Account = t.row.AccountSID
+}
+
+// elsewhere is an account that is not our own; "" for that.
+func (w *Webhooks) elsewhere(account string) string {
+	if account == w.cfg.AccountSID {
+		return ""
 	}
-	return e
+	return account
 }
 
 // custom is the session's custom data.

@@ -16,6 +16,7 @@ type webhookMetrics struct {
 	spooled    metric.Int64Counter     // kind
 	lost       metric.Int64Counter     // kind: neither inbox nor spool took it
 	assignment metric.Float64Histogram // from the request to the answer
+	turn       metric.Float64Histogram // likewise, of a bot's turn; prepared
 }
 
 // deliveryMetrics count what goes on to the workflows. Durations are in seconds.
@@ -71,6 +72,7 @@ func newWebhookMetrics(meter metric.Meter) (webhookMetrics, error) {
 		unreadable: i.counter("holdfast_webhooks_unreadable_attributes", "Webhooks whose task attributes are no JSON object."),
 		spooled:    i.counter("holdfast_webhooks_spooled", "Webhooks that were answered while the inbox could not be written."),
 		lost:       i.counter("holdfast_webhooks_lost", "Webhooks that neither the inbox nor the spool could take."),
+		turn:       i.duration("holdfast_bot_turn_answer", "Time to answer a bot's turn, the brain's included, by whether it had been thought of before (prepared)."),
 		assignment: i.duration("holdfast_assignment_answer", "Time to answer an assignment callback. Twilio waits 5 s."),
 	}
 	return m, i.err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -31,6 +32,11 @@ func (w *Webhooks) mountBots(e *echo.Echo) {
 // BotVoice is where Twilio tells of calls to a connection's number, for whoever points the number there.
 func BotVoice(public *url.URL, connection string) string {
 	return addressOf(public, PathBotVoice, "connection", connection)
+}
+
+// BotFallback is where Twilio asks should BotVoice or a turn after it fail: the caller goes to people.
+func BotFallback(public *url.URL, connection string) string {
+	return addressOf(public, PathBotVoice, "connection", connection, "fallback", "true")
 }
 
 // BotCalled is where Twilio asks what a call that a bot placed is to hear, for whoever places it.
@@ -79,6 +85,11 @@ func (w *Webhooks) botVoice(c echo.Context, in *webhookRequest) error {
 		return w.voice(c, in)
 	case line == nil:
 		return w.untaken(c, in, known, known.settings.Offline, "stopped")
+	case in.query.Get("fallback") != "":
+		w.tellBotLog(ctx, known.row.ID, connection, "error", "fallback", fmt.Sprintf(
+			"Twilio could not get an answer for a caller (error %s), who goes to people: see the log of Holdfast, and Twilio's debugger for call %s.",
+			clipped(in.params.Get("ErrorCode")), sid))
+		return w.untaken(c, in, known, bot.AtCap{Do: "queue"}, "fallback")
 	}
 	return w.botOpens(c, in, sid, known, *line)
 }
@@ -94,7 +105,7 @@ func (w *Webhooks) inbound(ctx context.Context, in *webhookRequest, connection s
 	if err != nil {
 		return nil, nil, err
 	}
-	known, err := w.bots.ready(row)
+	known, err := w.bots.ready(row, in.at)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -167,6 +178,10 @@ func (w *Webhooks) openingBrain(ctx context.Context, t *botTurn) bot.Brain {
 func (w *Webhooks) untaken(c echo.Context, in *webhookRequest, known *knownBot, set bot.AtCap, why string) error {
 	ctx := c.Request().Context()
 	sid, _ := callSIDOf(in)
+	if why == "capped" {
+		w.tellBotLog(ctx, known.row.ID, in.query.Get("connection"), "info", why,
+			fmt.Sprintf("As many sessions were open as may be (%d): a caller got what is set for that.", known.settings.MaxSessions))
+	}
 	w.log.LogAttrs(ctx, slog.LevelInfo, "a bot does not take a call", slog.String("bot", known.row.ID), slog.String("why", why), slog.String("call", string(sid)))
 	d := webhookRow{kind: "bot-voice", subject: callSubject(call.ID(sid)), identity: "voice"}
 	message := known.settings.Message(set)
@@ -179,6 +194,8 @@ func (w *Webhooks) untaken(c echo.Context, in *webhookRequest, known *knownBot, 
 	default:
 		number, ok := w.peopleFor(in.params.Get("AccountSid"), in.params.Get("To"), known.settings)
 		if !ok {
+			w.tellBotLog(ctx, known.row.ID, in.query.Get("connection"), "error", "people",
+				"A caller could not go to people, for nobody is set to take him: name a routing workflow for the bot's handoffs, or a default one.")
 			w.log.LogAttrs(ctx, slog.LevelError, "nobody is set to take the calls that a bot does not: name a routing workflow for its handoffs, or a default",
 				slog.String("bot", known.row.ID), slog.String("call", string(sid)))
 			break
@@ -191,7 +208,9 @@ func (w *Webhooks) untaken(c echo.Context, in *webhookRequest, known *knownBot, 
 		if set.Message != "" {
 			answer = append(verbsOf(say), answer...)
 		}
-		d.event = call.CallReceived{Call: sid, From: in.params.Get("From"), To: in.params.Get("To"), Direction: in.params.Get("Direction")}
+		d.event = call.CallReceived{
+			Call: sid, From: in.params.Get("From"), To: in.params.Get("To"), Direction: in.params.Get("Direction"), Account: w.elsewhere(in.params.Get("AccountSid")),
+		}
 	}
 	w.keep(ctx, in, d)
 	return answerTwiML(c, answer)

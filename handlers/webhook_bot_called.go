@@ -84,7 +84,15 @@ func (w *Webhooks) botDial(c echo.Context, in *webhookRequest) error {
 	case "busy", "no-answer", "failed":
 		w.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "nobody took a transfer; the caller is back with the bot",
 			slog.String("session", t.row.ID), slog.String("status", status))
-		return w.give(c, t, d, d.Return(t.settings, w.now()), false)
+		answer := d.Return(t.settings, w.now())
+		r, err := w.render(t, d, answer, false)
+		if err != nil {
+			return err
+		}
+		back := w.answeredEvent(t, "")
+		back.Again = true
+		r.kind, r.event = "bot-back", back
+		return w.giveRendered(c, t, d, answer, r)
 	}
 	answer := bot.Answer{Next: bot.NextEnd}
 	r, err := w.render(t, d, answer, false)

@@ -313,6 +313,18 @@ func TestTheAnswerIsPreparedWhileTheCallerSpeaks(t *testing.T) {
 		second.bots.talks.working.Wait()
 		require.Equal(t, []string{"where is my parcel"}, c.brain.questions())
 	})
+	t.Run("but not where a lookup may change something", func(t *testing.T) {
+		t.Parallel()
+		c := setupBot(t, func(s *bot.Settings, _ *store.ConnectionRow, _ *WebhookConfig) {
+			s.Lookups = []bot.Lookup{{Name: "order", URL: "https://example.com/orders", Method: "POST"}}
+		}).caller(t, testCall)
+		c.dials()
+		c.begins("I order a parcel", "1")
+		c.bots.talks.working.Wait()
+		require.Empty(t, c.brain.questions())
+		c.says("I order a parcel")
+		require.Len(t, c.brain.questions(), 1)
+	})
 	t.Run("but not by more brains than may", func(t *testing.T) {
 		t.Parallel()
 		s := setupBot(t, func(_ *bot.Settings, _ *store.ConnectionRow, cfg *WebhookConfig) { cfg.Bots.AtOnce = 1 })

@@ -204,6 +204,8 @@ func TestATransferEndsTheBotsPartUnlessNobodyAnswers(t *testing.T) {
 			require.NotNil(t, c.asks(follow(t, c.last.find("Dial").attr("action")), url.Values{"DialCallStatus": {status}}).find("Gather"), c.body)
 			require.Equal(t, c.body, c.repeats())
 			require.Equal(t, store.SessionOpen, c.session().State)
+			require.True(t, c.told()[2].(call.BotAnswered).Again, "the workflow is told that the bot has him again")
+			require.Len(t, c.told(), 3)
 		})
 	}
 	t.Run("completed", func(t *testing.T) {

@@ -1,11 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,6 +61,42 @@ func TestACallerWhomTheBotCannotTakeGetsWhatIsSet(t *testing.T) {
 			})
 		})
 	}
+}
+
+func (s *botStage) botLog(t testing.TB) (lines []string) {
+	t.Helper()
+	log, err := s.store.BotLog(t.Context(), store.BotLogFilter{Bot: s.bot.ID})
+	require.NoError(t, err)
+	for _, line := range log {
+		lines = append(lines, line.Level+": "+line.Message)
+	}
+	return lines
+}
+
+func TestWhatGoesWrongStandsInTheBotsLogOnceInAWhile(t *testing.T) {
+	t.Parallel()
+	c := setupBot(t).caller(t, testCall)
+	c.brain.answers(func(context.Context, bot.Dialogue, bot.Input) ([]bot.Piece, error) {
+		return nil, errors.New("the model answered 401")
+	})
+	c.dials()
+	c.says("One")
+	c.says("Two")
+	require.Equal(t, []string{"warn: The brain failed, and the caller was told so: the model answered 401."}, c.botLog(t))
+	c.clock.passes(2 * time.Minute)
+	second := c.caller(t, "CA00000000000000000000000000000002")
+	second.dials()
+	second.says("Three")
+	require.Len(t, c.botLog(t), 2)
+}
+
+func TestACallThatTheBotCannotAnswerAtAllGoesToPeople(t *testing.T) {
+	t.Parallel()
+	c := setupBot(t).caller(t, testCall)
+	c.dials()
+	answer := c.asks(PathBotVoice+"?connection="+c.connection.ID+"&fallback=true", url.Values{"ErrorCode": {"11205"}})
+	require.Equal(t, "WW7", answer.find("Enqueue").attr("workflowSid"))
+	require.Contains(t, c.botLog(t)[0], "error 11205")
 }
 
 func TestAConversationOutlivesItsBot(t *testing.T) {

@@ -29,6 +29,9 @@ func (w *Webhooks) botPartial(c echo.Context, in *webhookRequest) error {
 	if base == nil || words == "" || !w.bots.talks.hears(base.row.ID, base.number, webhookNumber(in.params, "SequenceNumber"), in.at) {
 		return c.NoContent(http.StatusNoContent)
 	}
+	if !base.known.foresees {
+		return c.NoContent(http.StatusNoContent)
+	}
 	t, d := *base.botTurn, base.dialogue.Clone()
 	t.in = in
 	input := bot.Input{Speech: words, At: in.at}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"holdfast/bot"
 	"holdfast/store"
@@ -35,6 +37,9 @@ func (w *Webhooks) botTurn(c echo.Context, in *webhookRequest) error {
 	if th == nil {
 		return w.storeAway(c, t.row.ID, errEnding)
 	}
+	defer func(from time.Time) {
+		w.metrics.turn.Record(ctx, time.Since(from).Seconds(), metric.WithAttributes(attribute.Bool("prepared", th.begun.Before(in.at))))
+	}(time.Now())
 	reply, done := th.wait(ctx, min(w.cfg.Bots.FillerAfter, within))
 	switch {
 	case ctx.Err() != nil:
@@ -90,6 +95,7 @@ const replyAtOnce = 10 * time.Second
 // replies gives what a brain's reply comes to.
 func (w *Webhooks) replies(c echo.Context, t *botTurn, d bot.Dialogue, in bot.Input, reply bot.Reply) error {
 	if reply.Err != nil {
+		w.tellBotLog(c.Request().Context(), t.row.Bot, "", "warn", "brain", "The brain failed, and the caller was told so: "+reply.Err.Error()+".")
 		w.log.LogAttrs(c.Request().Context(), slog.LevelWarn, "a bot's brain failed", slog.String("bot", t.row.Bot), slog.String("session", t.row.ID),
 			slog.Any("error", reply.Err))
 	}
@@ -198,16 +204,21 @@ func (w *Webhooks) turn(ctx context.Context, in *webhookRequest, row store.Sessi
 
 // botOf is a session's bot, and its line: as it runs, else as it is set.
 func (w *Webhooks) botOf(ctx context.Context, row store.SessionRow) (*knownBot, store.RunningLine, error) {
-	found, err := w.cfg.Bots.Store.Bot(ctx, row.Bot)
-	var known *knownBot
-	if errors.Is(err, store.ErrNotFound) {
-		if known = w.bots.last(row.Bot); known == nil {
+	known := w.bots.fresh(row.Bot, w.now())
+	if known == nil {
+		found, err := w.cfg.Bots.Store.Bot(ctx, row.Bot)
+		switch {
+		case errors.Is(err, store.ErrNotFound): // it was deleted: who talks with it is not cut off for that
+			if known = w.bots.last(row.Bot); known == nil {
+				return nil, store.RunningLine{}, err
+			}
+		case err != nil:
 			return nil, store.RunningLine{}, err
+		default:
+			if known, err = w.bots.ready(found, w.now()); err != nil {
+				return nil, store.RunningLine{}, err
+			}
 		}
-	} else if err != nil {
-		return nil, store.RunningLine{}, err
-	} else if known, err = w.bots.ready(found); err != nil {
-		return nil, store.RunningLine{}, err
 	}
 	if line, runs := known.lines[row.Connection]; runs {
 		return known, line, nil

@@ -68,6 +68,7 @@ func (a *app) lines() activities.Lines {
 	}
 	return activities.Lines{
 		VoiceURL:    func(connection string) string { return handlers.BotVoice(public, connection) },
+		FallbackURL: func(connection string) string { return handlers.BotFallback(public, connection) },
 		StatusURL:   handlers.CallStatus(public, ""),
 		AnswerURL:   func(session string) string { return handlers.BotCalled(public, session) },
 		ProgressURL: func(id call.ID) string { return handlers.CallStatus(public, id) },

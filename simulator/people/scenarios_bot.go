@@ -169,4 +169,4 @@ var spoken = []Scenario{
 }
 
 // secretDigits is what a caller keys, and what must be nowhere afterwards.
-const secretDigits = "481516"
+const secretDigits = "48151623"
