@@ -1,8 +1,11 @@
 package bot
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,7 +34,7 @@ type Dialogue struct {
 	Mood       int               `json:"mood,omitempty"`       // behind Sentiment; below 0 is bad
 	Said       int               `json:"said,omitempty"`       // messages so far
 	Messages   []Message         `json:"messages"`             // the last ones; the store has all
-	Custom     map[string]any    `json:"custom,omitempty"`
+	Custom     map[string]any    `json:"custom,omitempty"`     // of the call: brains know it, and it fills a script's slots of the same names
 
 	fresh []Message // new or changed since the last answer
 }
@@ -44,6 +47,23 @@ func (d Dialogue) Clone() Dialogue {
 	d.Custom = maps.Clone(d.Custom)
 	d.fresh = slices.Clone(d.fresh)
 	return d
+}
+
+// about is what custom data says in plain words, without what is for machines: of flex_ the name alone.
+func (d Dialogue) about() map[string]string {
+	about := map[string]string{}
+	for name, v := range d.Custom {
+		if name = strings.TrimPrefix(name, "flex_"); len(about) >= slotsKept || !nameForm.MatchString(name) || strings.HasSuffix(name, "sid") {
+			continue
+		}
+		switch v.(type) {
+		case string, float64, bool, int, json.Number:
+			if text := clip(Mask(fmt.Sprint(v)), slotKept); text != "" {
+				about[name] = text
+			}
+		}
+	}
+	return about
 }
 
 // Answer is what the bot does next. Say comes first, and whole unless the caller interrupts it.

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -233,8 +235,8 @@ func flatten(prefix, body string) map[string]string {
 		}
 		switch v := v.(type) {
 		case map[string]any:
-			for key, inner := range v {
-				walk(name+"_"+strings.ReplaceAll(fold(key), " ", "_"), inner, depth+1)
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(name+"_"+strings.ReplaceAll(fold(key), " ", "_"), v[key], depth+1)
 			}
 		case []any:
 			if len(v) > 0 {

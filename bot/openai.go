@@ -105,7 +105,7 @@ func (m *model) Reply(ctx context.Context, s Settings, d Dialogue, in Input) ite
 	return func(yield func(Piece, error) bool) {
 		ctx, cancel := context.WithTimeout(ctx, m.settings.Within.Duration())
 		defer cancel()
-		t := &modelTurn{model: m, settings: s, d: d, yield: yield, language: d.Language}
+		t := &modelTurn{model: m, settings: s, d: d, yield: yield}
 		t.params = openai.ChatCompletionNewParams{Model: m.settings.Model, Messages: prompt(s, d, in), Tools: tools(s)}
 		if m.settings.Temperature != nil {
 			t.params.Temperature = openai.Float(*m.settings.Temperature)
@@ -126,7 +126,7 @@ type modelTurn struct {
 	left     bool // nobody listens any more
 	said     int  // characters
 	lookedUp int
-	language string
+	failed   bool // it did not understand the caller
 }
 
 func (t *modelTurn) emit(p Piece) bool {
@@ -151,7 +151,7 @@ func (t *modelTurn) think(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(calls) == 0 {
+		if only := t.lost(calls); only && (len(calls) == 0 || t.said > 0) {
 			return nil
 		}
 		t.work(ctx, calls)

@@ -131,7 +131,7 @@ func raw(body string) answer {
 func modelSettings(e *endpoint) Settings {
 	return Settings{
 		Instructions: "You are Acme's receptionist.",
-		Brain:        BrainSettings{Kind: KindOpenAI, BaseURL: e.URL + "/v1", Model: "small", APIKeyEnv: "TEST_API_KEY", Within: Seconds(10 * time.Second)},
+		Brain:        BrainSettings{Kind: KindOpenAI, BaseURL: e.URL + "/v1", Model: "small", APIKeyEnv: "TEST_API_KEY", Within: Seconds(30 * time.Second)},
 		Handoff:      Handoff{Words: []string{}},
 		Transfers:    []Target{{Name: "desk", To: "+14155550100"}},
 	}
@@ -165,7 +165,7 @@ func TestAModelAnswers(t *testing.T) {
 			stop(w, "tool_calls")
 		}}, says: transfers, next: NextHandOff, reason: "first", asked: 1},
 		"and hands off with garbage for a reason": {answers: []answer{calls("hand_off", `{"reason": oops`)}, says: transfers, next: NextHandOff, reason: "the bot could not help the caller", asked: 1},
-		"and hands off before it hangs": {within: 3 * time.Second, answers: []answer{func(w http.ResponseWriter, r *http.Request) {
+		"and hands off before it hangs": {within: 5 * time.Second, answers: []answer{func(w http.ResponseWriter, r *http.Request) {
 			begin(w)
 			call(w, 0, "hand_off", `{"reason":"late"}`)
 			<-r.Context().Done()
@@ -189,7 +189,7 @@ func TestAModelAnswers(t *testing.T) {
 			http.Redirect(w, r, "http://localhost:1/", http.StatusTemporaryRedirect)
 		}}, says: unclear, next: NextListen, failed: true, asked: 1},
 		"nothing in time":        {within: 500 * time.Millisecond, answers: []answer{hangs()}, says: unclear, next: NextListen, failed: true, asked: 1},
-		"half, and hangs":        {within: 3 * time.Second, answers: []answer{hangs("Your order is on its way. It will")}, says: "Your order is on its way. " + unclear, next: NextListen, failed: true, asked: 1},
+		"half, and hangs":        {within: 5 * time.Second, answers: []answer{hangs("Your order is on its way. It will")}, says: "Your order is on its way. " + unclear, next: NextListen, failed: true, asked: 1},
 		"half, and breaks off":   {answers: []answer{raw("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"One. Two\"}}]}\n\n")}, says: "One. " + unclear, next: NextListen, failed: true, asked: 1},
 		"garbage":                {answers: []answer{raw("data: {\"choices\": [[[\n\n")}, says: unclear, next: NextListen, failed: true, asked: 1},
 		"a web page":             {answers: []answer{raw("<html><body>Welcome</body></html>")}, says: unclear, next: NextListen, failed: true, asked: 1},
@@ -234,6 +234,32 @@ func TestAModelAnswers(t *testing.T) {
 			require.Equal(t, "Bearer sk-secret", e.keys[0])
 		})
 	}
+}
+
+func TestAModelThatDoesNotUnderstandCounts(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, calls("not_understood", "{}", "Pardon?"), calls("not_understood", "{}"), tells("Once more?"))
+	s := modelSettings(e)
+	s.Handoff.FailedTurns = 3
+	c, _ := converse(t, s)
+	brain := newBrain(t, s.Brain, testKey)
+	require.Equal(t, "Pardon?", spokenText(c.caller(brain, "blah")))
+	require.Equal(t, 1, e.count(), "it said what it has to say")
+	require.Equal(t, "Once more?", spokenText(c.caller(brain, "blah")))
+	require.Equal(t, 2, c.d.Failed)
+	require.Equal(t, "Once more?", spokenText(c.caller(brain, "hello")))
+	require.Zero(t, c.d.Failed)
+}
+
+func TestAModelKnowsWhatTheCallIsAbout(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t, tells("Hello Ann."))
+	s := modelSettings(e)
+	c, _ := converse(t, s)
+	c.d.Custom = map[string]any{"flex_order": 7.0, "customer": "Ann", "task_sid": "WT1", "nested": map[string]any{}, "card": "4111111111111111"}
+	c.caller(newBrain(t, s.Brain, testKey), "hello")
+	require.Contains(t, e.request(t, 0), "About this call: card [card number]; customer Ann; order 7;")
+	require.Contains(t, e.request(t, 0), "It is Sunday, 1 March 2026, 12:00 UTC.")
 }
 
 func TestAModelThatNeverStopsIsStopped(t *testing.T) {

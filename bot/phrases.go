@@ -101,6 +101,7 @@ func wordsOf(language string) (spoken, bool) {
 // say chooses between what the settings have for the bot's first language and what we have for the one that is spoken.
 func (s Settings) say(language, set string, ours func(spoken) string) Speech {
 	first := s.first()
+	set = speakable(set)
 	if set != "" && base(language) == base(first) {
 		return Speech{Text: set, Language: language}
 	}

@@ -2,8 +2,10 @@ package bot
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openai/openai-go/v3"
 )
@@ -13,7 +15,7 @@ const historyMost = 16_000
 
 // prompt is what a model is asked in a turn.
 func prompt(s Settings, d Dialogue, in Input) []openai.ChatCompletionMessageParamUnion {
-	messages := []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(orders(s, d))}
+	messages := []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(orders(s, d, in.At))}
 	for _, line := range history(d, in) {
 		if line.speaker == SpeakerCaller {
 			messages = append(messages, openai.UserMessage(line.text))
@@ -25,7 +27,7 @@ func prompt(s Settings, d Dialogue, in Input) []openai.ChatCompletionMessagePara
 }
 
 // orders tell a model that it speaks on a telephone.
-func orders(s Settings, d Dialogue) string {
+func orders(s Settings, d Dialogue, at time.Time) string {
 	var b strings.Builder
 	if s.Instructions != "" {
 		b.WriteString(s.Instructions + "\n\n")
@@ -46,6 +48,9 @@ func orders(s Settings, d Dialogue) string {
 			fmt.Fprintf(&b, "Hand the caller over at once when it is about: %s.\n", strings.Join(s.Handoff.Topics, "; "))
 		}
 	}
+	if !at.IsZero() {
+		fmt.Fprintf(&b, "It is %s.\n", at.UTC().Format("Monday, 2 January 2006, 15:04 MST"))
+	}
 	if d.Returned > 0 {
 		b.WriteString("Nobody could take the caller a moment ago. Help him yourself as well as you can.\n")
 	}
@@ -54,6 +59,13 @@ func orders(s Settings, d Dialogue) string {
 	}
 	if known := d.known(); known != "" {
 		fmt.Fprintf(&b, "Known: %s.\n", known)
+	}
+	if about := d.about(); len(about) > 0 {
+		b.WriteString("About this call:")
+		for _, name := range slices.Sorted(maps.Keys(about)) {
+			fmt.Fprintf(&b, " %s %s;", name, about[name])
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

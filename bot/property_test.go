@@ -112,6 +112,9 @@ func TestWhateverHappensABotAnswers(t *testing.T) {
 				Topics: []string{"cancel"}, After: Seconds(rapid.IntRange(0, 2).Draw(t, "minutes")) * Seconds(time.Minute),
 			},
 		}
+		phrase := anything().Filter(func(text string) bool { return !promises(text) && Mask(text) == text }) // what settings say is their author's
+		s.Greeting, s.Phrases.Filler, s.Phrases.Error = phrase.Draw(t, "greeting"), phrase.Draw(t, "filler"), phrase.Draw(t, "error")
+		s.Phrases.Transfer, s.Silence.Prompts = phrase.Draw(t, "transfer"), rapid.SliceOfN(phrase, 0, 3).Draw(t, "prompts")
 		if rapid.Bool().Draw(t, "fallback") {
 			s.Fallback = &BrainSettings{}
 		}

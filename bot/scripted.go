@@ -34,6 +34,7 @@ type turn struct {
 	language string
 	slots    map[string]string // those of the dialogue, and what this turn adds
 	forgot   map[string]bool   // were keyed in an earlier turn
+	about    map[string]string // the call's custom data
 	pieces   []Piece
 }
 
@@ -42,6 +43,12 @@ func (b *scripted) turn(s Settings, d Dialogue, in Input) *turn {
 	t.slots = maps.Clone(d.Slots)
 	if t.slots == nil {
 		t.slots = map[string]string{}
+	}
+	t.about = d.about()
+	for name, value := range t.about {
+		if t.slots[name] == "" && b.script.slots[name] != nil {
+			t.slots[name] = value
+		}
 	}
 	words, _ := wordsOf(t.language)
 	for name, value := range t.slots {
@@ -233,16 +240,18 @@ func (t *turn) run(ctx context.Context, i *intent, taken map[string]string) erro
 	}
 	for _, name := range i.slots {
 		s := t.script.slots[name]
-		if s.keep && t.slots[name] != "" {
-			continue
-		}
-		if t.slots[name] != "" {
-			t.remember(name, "", false)
-		}
 		if s.kind == slotDigits || s.kind == slotChoice {
 			if value, secret, ok := s.read(t.said, t.folded, "", t.language); ok {
 				t.remember(name, value, secret)
+				continue
 			}
+		}
+		switch {
+		case s.keep:
+		case t.about[name] != "":
+			t.remember(name, t.about[name], false)
+		case t.slots[name] != "":
+			t.remember(name, "", false)
 		}
 	}
 	for name, value := range taken {

@@ -157,6 +157,17 @@ func TestAScriptOpensWithItsMenu(t *testing.T) {
 	require.Equal(t, "(keyed: Orders)", a.Messages[0].Text)
 }
 
+func TestAScriptKnowsWhatTheCallIsAbout(t *testing.T) {
+	t.Parallel()
+	s := shopSettings(t)
+	c, _ := converse(t, s)
+	c.d.Custom = map[string]any{"flex_order": "12345", "name": "Ann"}
+	brain := newBrain(t, s.Brain, nil)
+	require.Equal(t, "Order 1 2 3 4 5 is shipped.", spokenText(c.caller(brain, "where is my order")))
+	require.Equal(t, "How many people?", spokenText(c.caller(brain, "book a table")))
+	require.Equal(t, "I cannot find that.", spokenText(c.caller(brain, "order status 54321")), "what the caller says comes first")
+}
+
 func TestKeyedDigitsAreInNothingThatIsKept(t *testing.T) {
 	t.Parallel()
 	s := shopSettings(t)

@@ -90,9 +90,9 @@ func score(folded, language string) int {
 func (d *Dialogue) feel(folded string) {
 	d.Mood = min(max(d.Mood/2+score(folded, d.Language), -9), 9)
 	switch {
-	case d.Mood < 0:
+	case d.Mood <= -2: // who has a problem is not upset yet
 		d.Sentiment = Negative
-	case d.Mood > 0:
+	case d.Mood >= 2:
 		d.Sentiment = Positive
 	default:
 		d.Sentiment = Neutral

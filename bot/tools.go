@@ -19,6 +19,7 @@ const (
 	toolEnd      = "end_call"
 	toolTransfer = "transfer"
 	toolLanguage = "speak_language"
+	toolLost     = "not_understood"
 	toolLookup   = "lookup_" // and the lookup's name
 )
 
@@ -46,6 +47,9 @@ func tools(s Settings) []openai.ChatCompletionToolUnionParam {
 	if len(s.Languages) > 1 {
 		all = append(all, tool(toolLanguage, "Speak another language from now on, because the caller does. Then go on in it.",
 			map[string]any{"language": choiceOf("which", s.Languages...)}, []string{"language"}))
+	}
+	if s.Handoff.FailedTurns > 0 {
+		all = append(all, tool(toolLost, "Call this besides asking the caller to repeat, whenever you did not understand what he said or wants.", nil, nil))
 	}
 	for _, l := range s.Lookups {
 		parameters := map[string]any{}
@@ -101,6 +105,20 @@ func (t *modelTurn) final(calls []*toolCall) bool {
 	return false
 }
 
+// lost notes that the model did not understand the caller; only says that it called nothing else.
+func (t *modelTurn) lost(calls []*toolCall) (only bool) {
+	only = true
+	for _, c := range calls {
+		if c.name != toolLost {
+			only = false
+		} else if !t.failed {
+			t.failed = true
+			t.emit(Piece{Failed: true})
+		}
+	}
+	return only
+}
+
 // values are a call's arguments that are texts; none if they are garbage.
 func (c *toolCall) values() map[string]string {
 	var raw map[string]any
@@ -154,6 +172,8 @@ func (t *modelTurn) result(ctx context.Context, c *toolCall) string {
 			return "Go on in " + l + "."
 		}
 		return "That language is not spoken here."
+	case toolLost:
+		return "Noted. Now ask the caller to repeat."
 	case toolTransfer:
 		return "There is no such place to send callers to."
 	default:

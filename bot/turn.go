@@ -14,6 +14,7 @@ const (
 	speechKept   = 2000 // characters of one turn: people say about 900 in the minute that Twilio listens at most
 	slotsKept    = 64
 	slotKept     = 300 // characters
+	hintsMost    = 100 // words to expect, of which Twilio takes 500
 )
 
 // afterGoodbye is how long a caller has to be taken back.
@@ -28,7 +29,7 @@ type Opener interface {
 func Open(s Settings, brain Brain, now time.Time) (Dialogue, Answer) {
 	s = s.WithDefaults()
 	d := Dialogue{StartedAt: now, Language: s.first(), Sentiment: Neutral}
-	say := []Speech{{Text: speakable(s.Greeting), Language: d.Language}}
+	say := []Speech{s.say(d.Language, s.Greeting, func(w spoken) string { return w.greeting })}
 	if opener, ok := brain.(Opener); ok {
 		g := d.gather(s, Input{}, Reply{Pieces: opener.Opening(s, d.Clone())})
 		say = append(say, g.say...)
@@ -257,8 +258,9 @@ func (d *Dialogue) listen(s Settings, say []Speech, now time.Time) Answer {
 	a := Answer{Say: say, Interrupt: s.Interrupt, Next: NextListen, Listen: Listen{Language: d.Language, After: s.Silence.After.Duration(), Hints: s.Hints}}
 	if d.Expect != nil {
 		a.Listen.Digits = d.Expect.Digits
-		a.Listen.Hints = append(append([]string(nil), d.Expect.Hints...), s.Hints...)
+		a.Listen.Hints = slices.Concat(d.Expect.Hints, s.Hints)
 	}
+	a.Listen.Hints = a.Listen.Hints[:min(len(a.Listen.Hints), hintsMost)]
 	return d.give(a, now)
 }
 
