@@ -41,7 +41,11 @@ func (a *Activities) EnqueueCaller(ctx context.Context, c call.EnqueueCaller) er
 			return err
 		}
 	}
-	if err := letSpeak(ctx, t.row.SpeakingUntil); err != nil {
+	until := t.row.SpeakingUntil
+	if c.NotBefore.After(until) {
+		until = c.NotBefore
+	}
+	if err := letSpeak(ctx, until); err != nil {
 		return err
 	}
 	err = a.enqueueCaller(ctx, c, t, look)

@@ -9,7 +9,6 @@ import (
 const (
 	botLongest = "longest" // the bot has had the caller for as long as it may
 	botTold    = "told"    // whoever hung up did: the dialogue had its time to say that it was the bot
-	botSpoken  = "spoken"  // the bot's sentence is over
 	botTask    = "task"    // an <Enqueue> must have made its task by now
 	botRing    = "ring"    // an outbound call must have been answered, or not, by now
 	botLost    = "lost"    // an outbound call of which nobody knows whether it was placed would have been told of by now
@@ -134,14 +133,14 @@ func (s *State) handedOff(now time.Time, e HandedOff) {
 	if !b.FailedAt.IsZero() && !h.At.After(b.FailedAt) || b.Enqueued && !h.At.After(b.Handoff.At) {
 		return // told again, or overtaken by its end
 	}
-	b.Handoff, b.WantQueued, b.NotBefore = h, false, time.Time{}
+	b.Handoff = h
 	s.enqueued(now)
 }
 
 // enqueued: Twilio has the <Enqueue>.
 func (s *State) enqueued(now time.Time) {
 	b := &s.Bot
-	b.Enqueued, b.WantQueued = true, false
+	b.Enqueued, b.WantQueued, b.NotBefore = true, false, time.Time{}
 	if b.OverAt.IsZero() {
 		b.OverAt = now
 	}
@@ -212,7 +211,6 @@ func (s *State) cameBack(why string) {
 	b := &s.Bot
 	b.Handoff, b.Enqueued, b.WantQueued, b.Summarised, b.NotBefore, b.OverAt = Handoff{}, false, false, false, time.Time{}, time.Time{}
 	s.clearDeadline(DeadlineBot, botTask)
-	s.clearDeadline(DeadlineBot, botSpoken)
 	s.failActions("", why, "HandoffRequested")
 }
 
@@ -236,7 +234,7 @@ func (s *State) lostInQueue() {
 		return
 	}
 	b.Enqueued, b.WantQueued, b.OverAt = false, true, time.Time{}
-	s.forgetTries(string(s.Customer().Call))
+	s.forgetTries(subjectQueue)
 }
 
 // settleBot sees where the bot's part stands by what is known of the customer and his task.
@@ -279,7 +277,6 @@ func (s *State) settleBot(now time.Time) {
 			s.clearDeadline(DeadlineBot, botLongest)
 		}
 		s.clearDeadline(DeadlineBot, botTold)
-		s.clearDeadline(DeadlineBot, botSpoken)
 	}
 	if b.Result == BotAbandoned && s.Task.SID != "" && !s.assignedEver() {
 		s.Close = true // a task that comes all the same is for nobody
@@ -322,8 +319,6 @@ func (s *State) botDue(now time.Time, subject string) {
 		if b.Result == "" {
 			b.Result = BotOver
 		}
-	case botSpoken:
-		b.NotBefore = time.Time{}
 	case botTask, botRing:
 		s.WantLook = true
 	case botLost:

@@ -162,7 +162,8 @@ type (
 		Ring    time.Duration `json:"ring"`
 		At      time.Time     `json:"at"` // none that is older is it
 	}
-	// EnqueueCaller puts a caller whom a bot has into the queue, told so before. A session that handed him over meanwhile is left alone.
+	// EnqueueCaller puts a caller whom a bot has into the queue, told so before. A session that handed him over meanwhile is left alone. From its begin the
+	// bot says nothing more; the caller hears its sentence to the end, at NotBefore.
 	EnqueueCaller struct {
 		For
 		Call    ID      `json:"call_id"`
@@ -170,6 +171,8 @@ type (
 		To      string  `json:"to,omitempty"` // the number that was dialled
 		Session string  `json:"session,omitempty"`
 		Handoff Handoff `json:"handoff"`
+		// NotBefore is when the bot's sentence is over; zero: it is silent.
+		NotBefore time.Time `json:"not_before,omitzero"`
 	}
 	// SummariseHandoff has the bot's brain, or failing that a rule, say what was talked about, and merges the six attributes of the handoff into the task.
 	SummariseHandoff struct {

@@ -31,6 +31,7 @@ const (
 	subjectConference = "conference"
 	subjectReadBack   = "read-back"
 	subjectPlace      = "place"
+	subjectQueue      = "enqueue" // not the leg: whoever is to be handed over may be hung up at once
 	subjectSummary    = "summary"
 )
 
@@ -78,7 +79,7 @@ func flightOf(c Command) (subject string, target bool) {
 	case PlaceCall:
 		return subjectPlace, false
 	case EnqueueCaller:
-		return string(c.Leg), false
+		return subjectQueue, false
 	case SummariseHandoff:
 		return subjectSummary, false
 	case ReadBack:
@@ -268,7 +269,7 @@ func (s *State) reached(f Flight) bool {
 	case "PlaceCall":
 		return s.Customer() != nil
 	case "EnqueueCaller":
-		return f.Accepted || s.Bot.Enqueued
+		return f.Accepted || s.Bot.Enqueued || s.customerGone()
 	case "SetAvailability", "ReportMissed", "SummariseHandoff":
 		return f.Accepted
 	default:

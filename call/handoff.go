@@ -25,9 +25,8 @@ func (s *State) requestHandoff(now time.Time, e HandoffRequested) {
 	b.WantQueued = true
 	if e.NotBefore.After(now) {
 		b.NotBefore = e.NotBefore
-		s.setDeadline(DeadlineBot, botSpoken, e.NotBefore)
 	}
-	s.forgetTries(string(s.Customer().Call))
+	s.forgetTries(subjectQueue)
 }
 
 // allowsHandoff: a caller can be handed over until a person has him.
@@ -69,8 +68,8 @@ func (s *State) planBot(add func(Command)) {
 	if b.Outbound && c == nil && b.Result == "" && !s.WantEnd && !s.hasDeadline(DeadlineBot, botLost) {
 		add(PlaceCall{Call: s.ID, To: s.To, From: s.From, Session: b.Session, Machine: b.Machine, Ring: b.Ring, At: b.Since})
 	}
-	if b.WantQueued && b.NotBefore.IsZero() && c != nil && s.withBot() && !s.WantEnd {
-		add(EnqueueCaller{Call: s.ID, Leg: c.Call, To: s.line(), Session: b.Session, Handoff: b.Handoff})
+	if b.WantQueued && c != nil && s.withBot() && !s.WantEnd {
+		add(EnqueueCaller{Call: s.ID, Leg: c.Call, To: s.line(), Session: b.Session, Handoff: b.Handoff, NotBefore: b.NotBefore})
 	}
 	if t := &s.Task; t.SID != "" && !t.closed() && !b.Handoff.At.IsZero() && !b.Summarised && b.Result != BotAbandoned && (b.Merge || !b.Handoff.Final && b.Session != "") {
 		add(SummariseHandoff{Task: t.SID, Session: b.Session, Handoff: b.Handoff})

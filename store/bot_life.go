@@ -35,7 +35,9 @@ func (s *Store) SetBotRunning(ctx context.Context, id string, running *RunningBo
 	if running == nil {
 		revision = 0
 	} else {
-		encoded, err := json.Marshal(running)
+		with := *running
+		with.Revision = revision
+		encoded, err := json.Marshal(with)
 		if err != nil {
 			return wrap("bot running", err)
 		}

@@ -128,6 +128,7 @@ type BotConnection struct {
 
 // RunningBot is what a bot runs with: settings and lines as they were when it started.
 type RunningBot struct {
+	Revision    int64           `json:"revision"` // set by the store: no two starts with something changed between them look the same
 	Name        string          `json:"name"`
 	Settings    json.RawMessage `json:"settings"`
 	Connections []RunningLine   `json:"connections"`

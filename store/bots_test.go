@@ -163,6 +163,10 @@ func testWhoAnswers(t *testing.T, open opener) {
 	line, ok := b.Line(one.ID)
 	require.True(t, ok)
 	require.True(t, line.Inbound)
+	_, err = s.ChangeBot(ctx, ada.ID, func(_ *BotRow, secrets map[string]string) error { secrets["X_API_KEY"] = "new"; return nil })
+	require.NoError(t, err)
+	run(ada)
+	require.NotEqual(t, string(b.Running), string(answers("Ada").Running), "a new secret alone makes another running bot")
 
 	_, err = s.Detach(ctx, ada.ID, one.ID)
 	require.NoError(t, err)

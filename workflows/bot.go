@@ -128,15 +128,18 @@ func (w *botWorkflow) ask(ctx workflow.Context, ask BotAsk) (BotResult, error) {
 func (w *botWorkflow) run(ctx workflow.Context) error {
 	for {
 		w.wait(ctx)
+		for w.changes.ReceiveAsync(nil) { // what was changed counts before what is asked
+			w.changed = true
+		}
+		if w.changed && w.runs() {
+			w.changed = false
+			w.lookNow(ctx)
+		}
 		for len(w.asked) > 0 {
 			a := w.asked[0]
 			w.asked = w.asked[1:]
 			w.obey(ctx, a.do)
 			a.done = true
-		}
-		if w.changed && w.runs() {
-			w.changed = false
-			w.lookNow(ctx)
 		}
 		if w.runs() {
 			w.tend(ctx, false)

@@ -21,9 +21,14 @@ type flight struct {
 const (
 	patienceOfPeople = 30 * time.Second
 	patienceOfEnding = 10 * time.Minute
+	// Who is to be handed over hears the bot's sentence to the end first.
+	patienceOfHandoffs = time.Minute
 	// A summary is of use as long as the caller waits.
 	patienceOfSummaries = 3 * time.Minute
 )
+
+// handoffTimeout bounds one attempt to hand a caller over: the sentence's fifteen seconds, and two requests.
+const handoffTimeout = attemptTimeout + 15*time.Second
 
 // summaryTimeout bounds one attempt to summarise a dialogue: the brain has its fifteen seconds, and merging takes two requests, or more if somebody else
 // changes the task at the same time.
@@ -48,6 +53,11 @@ func within(ctx workflow.Context, patience time.Duration) workflow.Context {
 			MaximumInterval:    15 * time.Second,
 		},
 	})
+}
+
+// handingOver gives an activity the time that the bot's sentence takes besides.
+func handingOver(ctx workflow.Context) workflow.Context {
+	return workflow.WithStartToCloseTimeout(within(ctx, patienceOfHandoffs), handoffTimeout)
 }
 
 // summarising gives an activity the time for a summary.
@@ -100,7 +110,7 @@ func (w *callWorkflow) start(ctx workflow.Context, command call.Command) workflo
 	case call.PlaceCall:
 		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.PlaceCall, c)
 	case call.EnqueueCaller:
-		return workflow.ExecuteActivity(within(ctx, patienceOfPeople), a.EnqueueCaller, c)
+		return workflow.ExecuteActivity(handingOver(ctx), a.EnqueueCaller, c)
 	case call.SummariseHandoff:
 		return workflow.ExecuteActivity(summarising(ctx), a.SummariseHandoff, c)
 	case call.ReadBack:

@@ -40,7 +40,7 @@ func TestEveryCommandHasAnActivity(t *testing.T) {
 	source, err := os.ReadFile("commands.go")
 	require.NoError(t, err)
 	for _, name := range sealed(t, "command.go", "command") {
-		require.Regexp(t, `case call\.`+name+`:\n\t\treturn workflow\.ExecuteActivity\((within\(ctx, \w+\)|summarising\(ctx\)), a\.`+name+`, c\)`, string(source))
+		require.Regexp(t, `case call\.`+name+`:\n\t\treturn workflow\.ExecuteActivity\((within\(ctx, \w+\)|summarising\(ctx\)|handingOver\(ctx\)), a\.`+name+`, c\)`, string(source))
 	}
 }
 

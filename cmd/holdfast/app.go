@@ -304,6 +304,7 @@ func (a *app) startLoops() {
 		run("floor", a.floors.Run)
 		run("agents", a.readAgents)
 		run("look", a.lookAtLiveCalls)
+		run("bots", a.startBots)
 	}
 	if a.cfg.has(roleWorker) {
 		run("retention", a.forgetOldCalls)

@@ -171,6 +171,12 @@ func (c *callCmd) send(ctx context.Context, method, path string, body, v any, he
 	if response.StatusCode >= http.StatusMultipleChoices {
 		var p handlers.Problem
 		if json.Unmarshal(raw, &p) == nil && p.Detail != "" {
+			if fields := deref(p.Errors); len(fields) > 1 {
+				p.Detail = "this is wrong:"
+				for _, f := range fields {
+					p.Detail += "\n  " + f.Field + " " + f.Detail
+				}
+			}
 			return nil, response.StatusCode, fmt.Errorf("%d %s (%s): %s", response.StatusCode, p.Title, p.Code, p.Detail)
 		}
 		return nil, response.StatusCode, fmt.Errorf("%s answers %s", c.URL, response.Status)

@@ -30,6 +30,8 @@ type callActions struct {
 	Cancel   callCancelCmd   `cmd:"" help:"Call the target of a transfer off."`
 	Rejoin   callRejoinCmd   `cmd:"" help:"Come back to a call that one fell out of."`
 
+	Handoff callHandoffCmd `cmd:"" help:"Hand a caller whom a bot has to a person."`
+
 	Supervise callSuperviseCmd `cmd:"" help:"Listen to a call, coach its agent, or speak in it."`
 	Mode      callModeCmd      `cmd:"" help:"Change what a supervisor's leg does, in place."`
 	TakeOver  callTakeOverCmd  `cmd:"" help:"Take a call over from its agents."`

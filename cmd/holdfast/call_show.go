@@ -14,6 +14,9 @@ func showCall(w io.Writer, c handlers.Call) {
 	fmt.Fprintf(w, "call\t%s\nstate\t%s\nfrom\t%s\nto\t%s\nqueue\t%s\nagent\t%s\n", c.ID, strings.TrimSpace(string(c.State)+" "+string(c.Outcome)),
 		orDash(c.From), orDash(c.To), queueOf(c), agentOf(c))
 	fmt.Fprintf(w, "received\t%s\nanswered\t%s\nended\t%s\n", clock(c.ReceivedAt), clock(c.AnsweredAt), clock(c.EndedAt))
+	if b := c.Bot; b != nil {
+		fmt.Fprintf(w, "bot\t%s\n", botWords(*b))
+	}
 	fmt.Fprintln(w, "\nLEG\tLABEL\tROLE\tSTATE\tADDRESS\tHOLD\tMUTED\tHELD\tLONGEST\tDOES\tLEFT BECAUSE")
 	for _, l := range c.Legs {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%t\t%t\t%s\t%s\t%s\t%s\n", l.CallSID, orDash(deref(l.Label)), l.Role, l.State, orDash(l.Address), l.Hold, l.Muted,
@@ -45,6 +48,24 @@ func showCall(w io.Writer, c handlers.Call) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", nameOr(p.AgentName, p.AgentSID), p.TaskSID, p.Status, clock(p.JoinedAt), clock(p.LeftAt), span(p.ConnectedMS))
 		}
 	}
+}
+
+// botWords is a bot's part in a call.
+func botWords(b handlers.BotPart) string {
+	words := nameOr(b.Name, b.Bot)
+	if b.Foreign {
+		words = "another platform's"
+	}
+	if b.Session != "" {
+		words += ", session " + b.Session
+	}
+	if b.Result != nil {
+		words += ", " + *b.Result
+	}
+	if h := b.Handoff; h != nil {
+		words += ": " + h.Reason
+	}
+	return words
 }
 
 // doing is what a supervisor's leg does, and to whom; what it is to do, too, while that is another thing.

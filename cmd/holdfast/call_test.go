@@ -29,6 +29,12 @@ type askedOf struct{ method, path, body, idempotency string }
 // cli runs `holdfast call …` in a process of its own against an API that answers so.
 func cli(t *testing.T, status int, answer any, args ...string) (stdout, stderr string, asked []askedOf, err error) {
 	t.Helper()
+	return commandLine(t, status, answer, "", append([]string{"call"}, args...)...)
+}
+
+// commandLine runs `holdfast …` likewise, with an input.
+func commandLine(t *testing.T, status int, answer any, input string, args ...string) (stdout, stderr string, asked []askedOf, err error) {
+	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData(schema.OpenAPI)
 	require.NoError(t, err)
 	router, err := legacy.NewRouter(doc)
@@ -54,7 +60,8 @@ func cli(t *testing.T, status int, answer any, args ...string) (stdout, stderr s
 	defer server.Close()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	command := exec.CommandContext(t.Context(), self, append([]string{"call"}, args...)...)
+	command := exec.CommandContext(t.Context(), self, args...)
+	command.Stdin = strings.NewReader(input)
 	command.Env = append(command.Environ(), actAsHoldfast+"=1", "HOLDFAST_URL="+server.URL, "HOLDFAST_API_KEY=hf_x", "TZ=UTC")
 	var out, problem strings.Builder
 	command.Stdout, command.Stderr = &out, &problem
@@ -96,6 +103,11 @@ func TestEveryActionOfTheCommandLineIsOneOfTheContracts(t *testing.T) {
 		"help C --reason refund":           {path: "help", body: `{"reason":"refund"}`},
 		"helped C --agent " + agent:        {path: "help/dismiss", body: `{"agent_sid":"` + agent + `"}`},
 		"end C --idempotency-key mine":     {path: "end", idempotency: "mine"},
+		"handoff C --reason wish":          {path: "handoff", body: `{"reason":"wish"}`},
+		"handoff C --reason wish --summary s --sentiment negative --language en --priority 3 --routing-workflow WW1 --account-sid AC1 --attribute order=7": {
+			path: "handoff",
+			body: `{"reason":"wish","summary":"s","sentiment":"negative","language":"en","priority":3,"routing_workflow":"WW1","account_sid":"AC1","attributes":{"order":"7"}}`,
+		},
 		"supervise C --address client:sue --private --mode barge": {path: "supervision", body: `{"mode":"barge","address":"client:sue","private":true}`},
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -55,11 +55,16 @@ func (a *app) lookAtLiveCalls(ctx context.Context) error {
 
 // lookAgain waits for longer than the last time, and says why the first time.
 func (a *app) lookAgain(ctx context.Context, last time.Duration, id string, why error) (pause time.Duration) {
+	if last == 0 && ctx.Err() == nil {
+		a.log.Warn("live calls cannot be read back; it is tried again", "call", id, "error", why)
+	}
+	return longer(ctx, last)
+}
+
+// longer waits for longer than the last time.
+func longer(ctx context.Context, last time.Duration) (pause time.Duration) {
 	if ctx.Err() != nil {
 		return last
-	}
-	if last == 0 {
-		a.log.Warn("live calls cannot be read back; it is tried again", "call", id, "error", why)
 	}
 	pause = min(max(2*last, shortestLookBackOff), longestLookBackOff)
 	timer := time.NewTimer(pause)

@@ -13,17 +13,20 @@ import (
 
 // commands is the command line; kong reads it.
 type commands struct {
-	Serve    serveCmd      `cmd:"" help:"Run Holdfast against your Twilio account."`
-	Demo     demoCmd       `cmd:"" help:"Watch a contact centre take calls: Holdfast, a simulated Twilio and virtual people, until you stop it."`
-	Simulate simulateCmd   `cmd:"" help:"Run calls to their end without a screen, and report. Exits with 1 if a call was lost or an invariant broke."`
-	Call     callCmd       `cmd:"" help:"Look at calls of a running Holdfast, and act on them."`
-	Agent    agentCmd      `cmd:"" help:"Look at agents of a running Holdfast, and put them somewhere."`
-	Sim      simCmd        `cmd:"" help:"Run the simulated Twilio alone, for a Holdfast that you start yourself."`
-	Key      keyCmd        `cmd:"" help:"Make an API key for an agent, a supervisor or an administrator."`
-	Payload  payloadKeyCmd `cmd:"" name:"payload-key" help:"Make a key that calls are encrypted with in the engine."`
-	Secret   secretKeyCmd  `cmd:"" name:"secret-key" help:"Make a key that tokens are encrypted with in the database."`
-	Migrate  migrateCmd    `cmd:"" help:"Bring the database to this version's schema. serve does so by itself."`
-	Version  versionCmd    `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Run Holdfast against your Twilio account."`
+	Demo       demoCmd       `cmd:"" help:"Watch a contact centre take calls: Holdfast, a simulated Twilio and virtual people, until you stop it."`
+	Simulate   simulateCmd   `cmd:"" help:"Run calls to their end without a screen, and report. Exits with 1 if a call was lost or an invariant broke."`
+	Call       callCmd       `cmd:"" help:"Look at calls of a running Holdfast, and act on them."`
+	Agent      agentCmd      `cmd:"" help:"Look at agents of a running Holdfast, and put them somewhere."`
+	Connection connectionCmd `cmd:"" help:"Set up the lines that bots answer and call on."`
+	Bot        botCmd        `cmd:"" help:"Set up bots of a running Holdfast, start and stop them, and have them call."`
+	Session    sessionCmd    `cmd:"" help:"Look at bots' conversations."`
+	Sim        simCmd        `cmd:"" help:"Run the simulated Twilio alone, for a Holdfast that you start yourself."`
+	Key        keyCmd        `cmd:"" help:"Make an API key for an agent, a supervisor or an administrator."`
+	Payload    payloadKeyCmd `cmd:"" name:"payload-key" help:"Make a key that calls are encrypted with in the engine."`
+	Secret     secretKeyCmd  `cmd:"" name:"secret-key" help:"Make a key that tokens are encrypted with in the database."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database to this version's schema. serve does so by itself."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // errFailed ends the process with 1 after everything has been said.

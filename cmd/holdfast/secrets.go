@@ -11,7 +11,7 @@ import (
 )
 
 // secretKeysVariable holds secret keys, "id:base64,id:base64", the newest first. It wins over the file's secret_keys.
-const secretKeysVariable = "HOLDFAST_SECRET_KEYS" //nolint:gosec // the variable's name
+const secretKeysVariable = "HOLDFAST_SECRET_KEYS"
 
 // withSecretKeys takes the keys from the variable, if it is set.
 func (c *config) withSecretKeys() error {

@@ -32,6 +32,8 @@ type RunConfig struct {
 	// Rate is how many calls are placed a second of real time, give or take half a gap. 0: as many at a time as the agents
 	// can take.
 	Rate float64
+	// Quiet has nobody call: the agents take what comes from elsewhere, until ctx is done.
+	Quiet bool
 	// Faulty says that things go wrong between Twilio and Holdfast: a person whose phone could not be rung in time is told so, with reason.
 	Faulty bool
 	// Seed makes the people's choices repeatable. Default 0, a seed like any other.
@@ -262,6 +264,10 @@ func (r *run) placeCalls(ctx context.Context) int {
 		if a.entry.counts() {
 			room += a.entry.Capacity
 		}
+	}
+	if r.cfg.Quiet {
+		<-ctx.Done()
+		return 0
 	}
 	if room == 0 { // nobody is at work on purpose; callers come all the same
 		room = len(r.script.Centre.Agents)
