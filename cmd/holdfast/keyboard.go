@@ -118,6 +118,10 @@ func (k *keyboard) notices(e simulator.LineEvent, more bool) {
 	}
 	switch e.Kind {
 	case simulator.LineHears:
+		if strings.Contains(e.Detail, "://") {
+			fmt.Fprintln(k.out, "-- music")
+			return
+		}
 		fmt.Fprintf(k.out, "< %s\n", e.Detail)
 	case simulator.LineHeard:
 		if e.Cut {
