@@ -232,7 +232,7 @@ func TestWhatGoesOfflineIsSaidBefore(t *testing.T) {
 	gone := WentOffline{Bots: []string{"Ada"}, Lines: []string{lineNumber}}
 	w = b.send(http.MethodDelete, "/v1/connections/"+line.ID+"?confirm=true", admKey, "")
 	require.Equal(t, gone, decoded[WentOffline](t, w.Body.Bytes()))
-	require.Contains(t, life.changed[1:], bot.ID)
+	require.Equal(t, []string{bot.ID, bot.ID}, life.changed)
 	w = b.send(http.MethodDelete, path+"?confirm=true", admKey, "")
 	require.Equal(t, gone, decoded[WentOffline](t, w.Body.Bytes()))
 	_, err := b.store.Bot(t.Context(), bot.ID)

@@ -169,12 +169,14 @@ func (a *api) DeleteConnection(ctx context.Context, r DeleteConnectionRequestObj
 		return nil, err
 	}
 	offline := WentOffline{Bots: []string{}, Lines: []string{}}
+	var losers []store.BotRow
 	for _, b := range started {
 		line, running := b.Line(row.ID)
 		attached := slices.ContainsFunc(b.Connections, func(c store.BotConnection) bool { return c.Connection == row.ID })
 		if !running && !attached {
 			continue
 		}
+		losers = append(losers, b)
 		offline.Bots = append(offline.Bots, b.Name)
 		if running && line.Inbound && !slices.Contains(offline.Lines, row.PhoneNumber) {
 			offline.Lines = append(offline.Lines, row.PhoneNumber)
@@ -183,14 +185,10 @@ func (a *api) DeleteConnection(ctx context.Context, r DeleteConnectionRequestObj
 	if len(offline.Bots) > 0 && !isTrue(r.Params.Confirm) {
 		return nil, goesOffline("this connection", offline)
 	}
-	bots, err := a.store.BotsOf(ctx, row.ID)
-	if err != nil {
-		return nil, err
-	}
 	if err := a.store.DeleteConnection(ctx, row.ID); err != nil {
 		return nil, connectionError(err)
 	}
-	for _, b := range append(bots, started...) {
+	for _, b := range losers {
 		if err := a.tellBot(ctx, b); err != nil {
 			return nil, err
 		}

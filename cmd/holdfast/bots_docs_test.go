@@ -30,7 +30,7 @@ func TestWhatThePageOnBotsHasOneTypeIsUnderstood(t *testing.T) {
 		text := block[1]
 		if m := yamlBlock.FindStringSubmatch(text); m != nil {
 			path := filepath.Join(t.TempDir(), "garage.yaml")
-			require.NoError(t, os.WriteFile(path, []byte(m[1]), 0o600))
+			require.NoError(t, os.WriteFile(path, []byte(m[1]), 0o600)) //nolint:gosec // our own page, into a folder of the test's
 			file, err := readBotFile(path)
 			require.NoError(t, err)
 			require.Equal(t, "Reception", file.Name)

@@ -67,7 +67,7 @@ func (k *keyboard) run(ctx context.Context, in io.Reader) {
 				k.hangUp()
 				return
 			}
-			k.does(text)
+			k.does(text) //nolint:contextcheck // a call outlives what is typed
 		case line := <-rings:
 			k.line = line
 			fmt.Fprintf(k.out, "-- %s calls you: answer with an empty line, or reject with a dot\n", line.From())
