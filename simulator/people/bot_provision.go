@@ -115,7 +115,6 @@ func (m *botMaker) settings(b BotScript, number NumberScript) (map[string]any, e
 	if settings == nil {
 		settings = map[string]any{}
 	}
-	m.scale(settings, "")
 	handoff, _ := settings["handoff"].(map[string]any)
 	if handoff == nil {
 		handoff = map[string]any{}
@@ -125,32 +124,15 @@ func (m *botMaker) settings(b BotScript, number NumberScript) (map[string]any, e
 	if routing == "" {
 		routing = number.Routing
 	}
+	if after, ok := handoff["after"].(float64); ok { // which the application measures itself
+		handoff["after"] = after * m.cfg.Second.Seconds()
+	}
 	handoff["routing_workflow"] = m.centre.RoutingWorkflows[routing]
 	return settings, nil
 }
 
 // slow is long enough for any bot to say that it needs a moment.
 func (m *botMaker) slow() time.Duration { return 500*time.Millisecond + 2*m.cfg.Second }
-
-// scale makes real seconds of the times that the application measures itself.
-func (m *botMaker) scale(in map[string]any, name string) {
-	for key, value := range in {
-		switch v := value.(type) {
-		case map[string]any:
-			m.scale(v, key)
-		case []any:
-			for _, one := range v {
-				if o, ok := one.(map[string]any); ok {
-					m.scale(o, key)
-				}
-			}
-		case float64:
-			if key == "within" || name == "handoff" && key == "after" {
-				in[key] = v * m.cfg.Second.Seconds()
-			}
-		}
-	}
-}
 
 // awaitRunning waits until the bot runs.
 func (m *botMaker) awaitRunning(ctx context.Context, id string) error {

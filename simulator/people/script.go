@@ -138,8 +138,8 @@ type BotScript struct {
 	Hijacked bool `yaml:"hijacked"`
 	// Routing is the routing workflow that callers are handed over to. Default: the number's.
 	Routing string `yaml:"routing"`
-	// Settings are those of the application's API, in its own words. In texts, "{{foreign}}" is the address of [ForeignVoice], and "{{slow}}" a time that is long for a bot; the times by which
-	// the application itself measures, handoff.after and those called within, are simulated seconds.
+	// Settings are those of the application's API, in its own words. In texts, "{{foreign}}" is the address of [ForeignVoice], and "{{slow}}" a time that is long for a bot; handoff.after
+	// is in simulated seconds, others are Twilio's to measure, or real.
 	Settings map[string]any `yaml:"settings"`
 }
 
