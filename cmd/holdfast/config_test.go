@@ -115,7 +115,7 @@ func TestWhatIsMisspeltIsNamedInOneLine(t *testing.T) {
 
 func TestEverythingMissingIsSaidAtOnce(t *testing.T) {
 	t.Parallel()
-	cfg := config{Ring: 20 * time.Second, TransferWithin: time.Minute, RejoinWithin: time.Minute, QueueAgainWithin: time.Minute}
+	cfg := config{Ring: 20 * time.Second, TransferWithin: time.Minute, RejoinWithin: time.Minute, QueueAgainWithin: time.Minute, DialInWithin: time.Minute}
 	err := cfg.problems()
 	for _, want := range []string{
 		"set --account-sid (or TWILIO_ACCOUNT_SID)", "set --workspace-sid (or TWILIO_WORKSPACE_SID)", "set --public-url (or HOLDFAST_PUBLIC_URL)",
@@ -130,7 +130,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	t.Parallel()
 	good := config{
 		AccountSID: "AC" + hex32, WorkspaceSID: "WS" + hex32, AuthToken: "t", PublicURL: "https://x.example.com", RoutingWorkflow: "WW" + hex32,
-		Ring: 20 * time.Second, TransferWithin: time.Minute, RejoinWithin: 20 * time.Second, QueueAgainWithin: 5 * time.Minute,
+		Ring: 20 * time.Second, TransferWithin: time.Minute, RejoinWithin: 20 * time.Second, QueueAgainWithin: 5 * time.Minute, DialInWithin: time.Minute,
 		HoldMusic: "/assets/wait.mp3", Goodbye: "https://voicemail.example.com/record",
 	}
 	require.NoError(t, good.problems())

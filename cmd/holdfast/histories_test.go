@@ -65,7 +65,8 @@ func TestHistoriesOfRealCallsReplay(t *testing.T) {
 		scenarios = append(scenarios, "mute", "abandon-queue", "abandon-ringing", "abandon-hold", "reject",
 			"agent-leaves-by-api", "agent-ends-by-api", "agent-hangs-up", "agent-crash", "hold-music", "join-number", "cold-agent", "cold-number",
 			"warm-queue", "warm-supervisor", "transfer-rejected", "transfer-chain", "supervise", "take-over", "help", "crash-rejoin", "crash-queue", "supervise-dial-in",
-			"announced", "voicemail")
+			"announced", "voicemail", "bot-ends", "bot-wish", "bot-api", "bot-hangs-up", "bot-hangs-up-in-handoff", "bot-outbound", "bot-outbound-busy",
+			"bot-outbound-no-answer", "bot-outbound-machine")
 	}
 	for i, scenario := range scenarios {
 		r, err := s.run(t.Context(), people.RunConfig{Calls: 1, Seed: uint64(i) + 1, Second: fast, Scenario: scenario})

@@ -83,7 +83,7 @@ func TestARoleThatCannotWorkAloneIsRefused(t *testing.T) {
 	good := config{
 		AccountSID: "AC00000000000000000000000000000001", AuthToken: "t", WorkspaceSID: "WS00000000000000000000000000000001", PublicURL: "https://calls.example.com",
 		RoutingWorkflow: "WW00000000000000000000000000000001", Ring: 20 * time.Second,
-		TransferWithin: time.Minute, RejoinWithin: 20 * time.Second, QueueAgainWithin: 5 * time.Minute,
+		TransferWithin: time.Minute, RejoinWithin: 20 * time.Second, QueueAgainWithin: 5 * time.Minute, DialInWithin: time.Minute,
 	}
 	shared := func(c *config) {
 		c.DatabaseURL, c.TemporalAddress = "postgres://h/d", "temporal:7233"

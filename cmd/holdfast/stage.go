@@ -249,6 +249,7 @@ func scaled(second time.Duration) call.Settings {
 	s.SettleWithin = scale(s.SettleWithin, 2*time.Second)
 	s.WrapUpWithin = scale(s.WrapUpWithin, 5*time.Second)
 	s.LookAfter = scale(s.LookAfter, 15*time.Second)
+	s.BotLongest = scale(s.BotLongest, time.Minute)
 	return s
 }
 

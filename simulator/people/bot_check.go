@@ -279,8 +279,8 @@ func (c *conversation) checkTask(t simulator.TaskSeen, s shared, call apiCall, w
 	if got := text("handoffLanguage"); b.language != "" && got != b.language || got == "" {
 		wrong("the language of the handoff is %q", got)
 	}
-	if text("handoffSummary") == "" {
-		wrong("the handoff has no summary")
+	if got := text("handoffSummary"); got == "" || b.summary != "" && got != b.summary {
+		wrong("the summary of the handoff is %q", got)
 	}
 	at, err := time.Parse(time.RFC3339, text("handoffTimestamp"))
 	if err != nil || at.Before(s.placed.Add(-2*time.Second)) || at.After(time.Now().Add(2*time.Second)) {

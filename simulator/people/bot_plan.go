@@ -6,6 +6,7 @@ type botPlan struct {
 	ends  botEnd
 	// Of a handoff: words that its reason must hold, and what else the person who gets the call must be told.
 	reason, sentiment, language string
+	summary                     string // the brain's, which comes after the task
 	selections                  []string
 	// session is the outcome that the session must have, outcomes those that the call may have. Defaults: by ends.
 	session  string

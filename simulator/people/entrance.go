@@ -63,6 +63,10 @@ func ForeignVoice() http.Handler {
 			slow(w, r)
 			return
 		}
+		if r.URL.Path == ModelPath+"/chat/completions" {
+			model(w, r)
+			return
+		}
 		if r.URL.Path == MusicPath {
 			w.Header().Set("Content-Type", "audio/mpeg")
 			_, _ = w.Write([]byte("no simulated line carries sound")) // who hung up hears nothing

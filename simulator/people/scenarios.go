@@ -183,7 +183,7 @@ var defaultMix = map[string]float64{
 
 	"bot-ends": 2, "bot-wish": 3, "bot-word": 1, "bot-sentiment": 1, "bot-failed-turns": 1, "bot-topic": 1, "bot-time": 1, "bot-api": 2,
 	"bot-interrupted": 2, "bot-silent": 1, "bot-keys": 2, "bot-language": 1, "bot-hangs-up": 1, "bot-hangs-up-in-handoff": 2, "bot-cap": 1,
-	"bot-slow": 1, "bot-outbound": 2, "bot-outbound-busy": 1, "bot-outbound-no-answer": 1, "bot-outbound-machine": 1,
+	"bot-slow": 1, "bot-model": 2, "bot-broken": 1, "bot-outbound": 2, "bot-outbound-busy": 1, "bot-outbound-no-answer": 1, "bot-outbound-machine": 1,
 }
 
 func scenario(name string) (Scenario, bool) {

@@ -16,6 +16,7 @@ const (
 	saysMoment   = "One moment"
 	saysStock    = "in stock"
 	saysModel    = "How may I help?"
+	saysWrong    = "Could you say that again?"
 )
 
 // What callers say to them.
@@ -139,6 +140,18 @@ var spoken = []Scenario{
 	withBot("bot-slow", "The bot is slow to think: the caller hears that it goes on.", entranceBotSlow, func(_ *plan, _ *rand.Rand) *botPlan {
 		return &botPlan{ends: botHangsUp, moves: []move{
 			{cue: saysWanted, text: "Do you have red paint?"}, {cue: saysMoment, do: waits}, {cue: saysStock, text: saysThanks},
+		}}
+	}),
+	withBot("bot-model", "A bot that thinks with a language model hands over by the model's own wish, or ends the call.", entranceBotModel, func(_ *plan, rng *rand.Rand) *botPlan {
+		moves := []move{{cue: saysModel, text: asksHours}}
+		if rng.IntN(3) == 0 {
+			return &botPlan{ends: botHangsUp, moves: append(moves, move{cue: saysHours, text: saysThanks})}
+		}
+		return &botPlan{ends: handsOff, reason: "wants to cancel", summary: modelSummary, moves: append(moves, move{cue: saysHours, text: "I want to cancel my subscription."})}
+	}),
+	withBot("bot-broken", "The bot's model streams garbage: the caller hears a sentence, and the second time goes to a person.", entranceBotModel, func(_ *plan, _ *rand.Rand) *botPlan {
+		return &botPlan{ends: handsOff, reason: "could not go on", moves: []move{
+			{cue: saysModel, text: "My kettle is broken."}, {cue: saysWrong, text: "It is broken, I say."},
 		}}
 	}),
 	withBot("bot-outbound", "A bot calls somebody, who asks for a person, or needs none.", entranceBot, func(_ *plan, rng *rand.Rand) *botPlan {
