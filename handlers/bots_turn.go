@@ -85,6 +85,9 @@ type keptAnswer struct {
 	Interrupt bot.Interrupt `json:"interrupt,omitempty"`
 }
 
+// onTheWay is what passes at most between an answer that is ready and one that Twilio has: nobody is cut off for it who waits until the bot has spoken.
+const onTheWay = 300 * time.Millisecond
+
 // rendered is an answer that is ready to be kept, and then given.
 type rendered struct {
 	body     []byte
@@ -100,7 +103,9 @@ type rendered struct {
 // render writes an answer as TwiML, with all that is kept of it. summarised says that the brain itself wrote the handoff's summary.
 func (w *Webhooks) render(t *botTurn, d bot.Dialogue, a bot.Answer, summarised bool) (r rendered, err error) {
 	now := w.now()
-	r.until = now.Add(w.bots.cfg.spoken(a.Speaking()))
+	if len(a.Say) > 0 {
+		r.until = now.Add(w.bots.cfg.spoken(a.Speaking()) + onTheWay)
+	}
 	sid, next := call.SID(t.row.CallSID), strconv.Itoa(t.number+1)
 	response := verbsOf(t.line.says(a.Say))
 	switch a.Next {
