@@ -25,6 +25,20 @@ func created(t testing.TB, s *Store, c ConnectionRow) ConnectionRow {
 	return c
 }
 
+func testWorkspaces(t *testing.T, open opener) {
+	s := open(t, WithSealer(keyRing(t, secretKey("k", 1))))
+	created(t, s, line(1))
+	for _, account := range []string{"AC7", "AC7", "AC8"} {
+		created(t, s, ConnectionRow{Kind: "workspace", Name: "Flex", AccountSID: account, WorkspaceSID: "WS of " + account})
+	}
+	named, err := s.Workspaces(t.Context(), "AC7")
+	require.NoError(t, err)
+	require.Equal(t, []string{"WS of AC7"}, named)
+	none, err := s.Workspaces(t.Context(), line(1).AccountSID)
+	require.NoError(t, err)
+	require.Empty(t, none)
+}
+
 func testConnections(t *testing.T, open opener) {
 	clock := newClock()
 	s := open(t, WithClock(clock.Now), WithSealer(keyRing(t, secretKey("k", 1))))

@@ -148,12 +148,24 @@ func testTurns(t *testing.T, open opener) {
 	require.Len(t, messages, 1)
 	require.Equal(t, 2, messages[0].Number)
 
-	last, err := s.AnswerTurn(ctx, TurnAnswer{Session: session.ID, Turn: 2, Answer: json.RawMessage(`{}`), Outcome: OutcomeCompleted})
+	_, err = s.AnswerTurn(ctx, TurnAnswer{
+		Session: session.ID, Turn: 2, Messages: []SessionMessage{{At: at(8), Speaker: "caller", Text: "(keyed)"}},
+		Changed: []SessionMessage{{Number: 3, Text: "Yes, of course", Heard: "Yes", Cut: true}},
+	})
+	require.NoError(t, err)
+	messages, err = s.SessionMessages(ctx, session.ID, 2, 0)
+	require.NoError(t, err)
+	require.Equal(t, []SessionMessage{
+		{Session: session.ID, Number: 3, Turn: 1, At: at(5), Speaker: "bot", Text: "Yes, of course", Heard: "Yes", Cut: true},
+		{Session: session.ID, Number: 4, Turn: 2, At: at(8), Speaker: "caller", Text: "(keyed)"},
+	}, messages, "more is known of an earlier one")
+
+	last, err := s.AnswerTurn(ctx, TurnAnswer{Session: session.ID, Turn: 3, Answer: json.RawMessage(`{}`), Outcome: OutcomeCompleted})
 	require.NoError(t, err)
 	require.Equal(t, SessionClosed, last.State)
 	require.Equal(t, OutcomeCompleted, last.Outcome)
 	require.False(t, last.ClosedAt.IsZero())
-	_, err = s.AnswerTurn(ctx, TurnAnswer{Session: session.ID, Turn: 3, Answer: json.RawMessage(`{}`)})
+	_, err = s.AnswerTurn(ctx, TurnAnswer{Session: session.ID, Turn: 4, Answer: json.RawMessage(`{}`)})
 	require.ErrorIs(t, err, ErrTurnTaken, "it is over")
 }
 

@@ -69,6 +69,7 @@ func testStore(t *testing.T, open opener) {
 		"who answers":       testWhoAnswers,
 		"the bots' log":     testBotLog,
 		"opening sessions":  testOpenSession,
+		"workspaces":        testWorkspaces,
 		"the cap":           testTheCapHolds,
 		"turns":             testTurns,
 		"turns at once":     testATurnIsAnsweredOnce,
