@@ -69,6 +69,7 @@ type detector struct {
 	speaking bool
 	began    time.Time // the first sound; zero: none yet
 	ceased   time.Time // the last end of speech
+	words    int
 	tone     string
 }
 
@@ -83,8 +84,10 @@ func (d *detector) beginLocked() {
 func (d *detector) wordLocked(word string) {
 	if isTone(word) {
 		d.tone = word
-		d.wake()
+	} else {
+		d.words++
 	}
+	d.wake()
 }
 
 func (d *detector) ceaseLocked() {
@@ -145,7 +148,7 @@ func (s *Simulator) judgeLocked(d *detector, rules *detection, begun time.Time, 
 	if d.tone == FaxTone {
 		return answeredByFax, at
 	}
-	if !*machine && (d.tone == Beep || d.speaking && due(d.began, rules.speech)) {
+	if !*machine && (d.tone == Beep || float64(d.words)/wordsASecond >= rules.speech) {
 		*machine = true
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -28,7 +29,7 @@ func TestWhoAnsweredIsFoundByWhatIsHeard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newVoiceBench(t)
+			b := newVoiceBenchAt(t, 25*time.Millisecond)
 			b.number()
 			b.twiml("/hello", "<Say>Good morning</Say>")
 			phone := b.attach("+15557770000")
