@@ -64,7 +64,7 @@ func TestProvision(t *testing.T) {
 	f := setup(t, "floor", nil)
 	require.Len(t, f.centre.Agents, 8)
 	require.Len(t, f.centre.Queues, 5)
-	require.Len(t, f.centre.Numbers, 13)
+	require.Len(t, f.centre.Numbers, 14)
 	for prefix, sids := range map[string]map[string]string{
 		"WK": f.centre.Agents, "WQ": f.centre.Queues, "WW": f.centre.RoutingWorkflows, "PN": f.centre.Numbers, "WA": f.centre.Availabilities,
 	} {
