@@ -137,7 +137,7 @@ func TestSpeechInterruptsThePromptUnlessItMayNot(t *testing.T) {
 
 func TestWordsThatAreSaidBeforeAGatherListensAreLost(t *testing.T) {
 	t.Parallel()
-	b := newVoiceBench(t)
+	b := newVoiceBenchAt(t, 100*time.Millisecond) // he must begin before the first sentence is over, and end after it
 	b.number()
 	b.twiml("/voice", "<Say>One moment, please, while I look that up for you.</Say>"+listens+">"+question)
 	b.twiml("/done", "<Say>Thanks</Say>")
