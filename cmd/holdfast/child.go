@@ -47,6 +47,7 @@ type childConfig struct {
 	UIPort       int    `yaml:"temporal_ui_port"`
 	LogLevel     string `yaml:"log_level"`
 	AnnounceKey  string `yaml:"announce_key"`
+	Supervise    string `yaml:"supervise_number"`
 	fileOnly     `yaml:",inline"`
 }
 
@@ -54,7 +55,7 @@ type childConfig struct {
 func startChild(cfg config, second time.Duration) (_ *child, err error) {
 	file, err := yaml.Marshal(childConfig{
 		Listen: cfg.Listen, PublicURL: cfg.PublicURL, DataDir: cfg.DataDir, AccountSID: cfg.AccountSID, WorkspaceSID: cfg.WorkspaceSID,
-		TwilioURL: cfg.TwilioURL, UIPort: cfg.TemporalUIPort, LogLevel: "info", AnnounceKey: cfg.AnnounceKey, fileOnly: cfg.fileOnly,
+		TwilioURL: cfg.TwilioURL, UIPort: cfg.TemporalUIPort, LogLevel: "info", AnnounceKey: cfg.AnnounceKey, Supervise: cfg.SuperviseNumber, fileOnly: cfg.fileOnly,
 	})
 	if err != nil {
 		return nil, err

@@ -176,7 +176,8 @@ func (r *run) checkSession(ctx context.Context, c *conversation, call apiCall, w
 	if c.bot.ends == handsOff && (got.FlexTask != call.TaskSID || !v.togetherAt.IsZero() && got.FlexReservation == "") {
 		wrong("the session has task %s and reservation %s; the call has task %s", quoteOr(got.FlexTask, "none"), quoteOr(got.FlexReservation, "none"), call.TaskSID)
 	}
-	if differs := transcriptDiffers(got.transcript, s.spoken, before(v.said, v.queuedAt)); differs != "" && !c.bot.fuzzy {
+	// What is said while nobody takes webhooks is known to nobody: Twilio sends a turn once.
+	if differs := transcriptDiffers(got.transcript, s.spoken, before(v.said, v.queuedAt)); differs != "" && !c.bot.fuzzy && !r.cfg.Dies {
 		wrong("the transcript differs: %s", differs)
 	}
 }

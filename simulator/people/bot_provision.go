@@ -125,7 +125,7 @@ func (m *botMaker) settings(b BotScript, number NumberScript) (map[string]any, e
 		routing = number.Routing
 	}
 	if after, ok := handoff["after"].(float64); ok { // which the application measures itself
-		handoff["after"] = after * m.cfg.Second.Seconds()
+		handoff["after"] = max(1, after*m.cfg.Second.Seconds())
 	}
 	handoff["routing_workflow"] = m.centre.RoutingWorkflows[routing]
 	return settings, nil
