@@ -103,7 +103,7 @@ func TestALegThatWasDialledForNobodyIsLeftOver(t *testing.T) {
 	t.Parallel()
 	c := newCentre(t, nil)
 	phone := c.attach("+15557770002")
-	c.must(http.StatusCreated, http.MethodPost, "/Conferences/a-room-of-its-own/Participants.json", "To=+15557770002", "From="+ourNumber)
+	c.must(http.StatusCreated, http.MethodPost, "/Conferences/a-room-of-its-own/Participants.json", "To=+15557770002", "From="+ourNumber, "Timeout=600")
 	outside := pickUp(t, phone)
 	left := c.sim.Leftovers()
 	require.Len(t, left, 2, "%v", left)
