@@ -16,6 +16,7 @@ import (
 // that a Twilio that refuses many requests needs to be asked once for each part, not for all of them until none is refused.
 type look struct {
 	kept  kept
+	had   []string // the parts of earlier attempts
 	parts errgroup.Group
 	mu    sync.Mutex // of kept.Parts; each part writes a place of its own in kept.Snapshot
 }
@@ -34,13 +35,14 @@ func newLook(ctx context.Context) *look {
 			l.kept = kept{}
 		}
 	}
+	l.had = slices.Clone(l.kept.Parts)
 	return &l
 }
 
 // once reads a part that only goes forward, such as a status: what was true when an earlier attempt asked is not made false by a later answer. "" is a part
 // that each attempt reads anew.
 func (l *look) once(part string, read func() error) {
-	if part != "" && slices.Contains(l.kept.Parts, part) {
+	if part != "" && slices.Contains(l.had, part) {
 		return
 	}
 	l.parts.Go(func() error {
